@@ -27,11 +27,11 @@ from itertools import count
 from operator import mul
 
 # Chance decides the order of the names, the first values of the parameters, and every character
-# that is sampled. With a fixed seed, each run makes the same choices.
+# that is sampled. With a fixed seed, a rerun makes the same choices.
 random.seed(42)
 
-# Letters that the console cannot show are printed as escapes like `\u0436`, rather than ending a
-# finished training with an error.
+# Letters that the console cannot show are printed as escapes like `\u0436`, instead of crashing
+# after the training.
 if hasattr(sys.stdout, "reconfigure"):
     sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -41,8 +41,8 @@ if hasattr(sys.stdout, "reconfigure"):
 # `input.txt`, a first name; for a large model it would be a web page or a book. Put any other text
 # there, one document per line, and the model learns that instead.
 #
-# Without an `input.txt`, the list that the original script used is fetched. It takes its place only
-# when it is complete, because half a list looks just like a whole one.
+# Without an `input.txt`, the list of names that comes with Karpathy's makemore is fetched. It is
+# moved into place only when it is complete, because half a list looks just like a whole one.
 
 names_url = "https://raw.githubusercontent.com/karpathy/makemore/988aa59/names.txt"
 
@@ -71,8 +71,8 @@ except (OSError, UnicodeError) as error:
 if not docs:
     sys.exit("input.txt is empty: write one document per line, or delete it to fetch the names")
 
-# The list is sorted. A model that saw all the names with A first would learn that names begin with
-# A, and then have to unlearn it.
+# The list may be sorted. A model that met all the names with A first would learn that names begin
+# with A, and then have to unlearn it.
 
 random.shuffle(docs)
 print(f"num docs: {len(docs)}")
@@ -81,12 +81,12 @@ print(f"num docs: {len(docs)}")
 #
 # A model computes with numbers, so text becomes a list of *tokens*, whole numbers that stand for
 # pieces of text. Large models use pieces of several letters; here each character that occurs is a
-# token, and its number is its place in the alphabet.
+# token, and its number is its index in the sorted list of them.
 #
 # One more token stands for no character. `BOS`, *beginning of sequence*, is put before each
-# document, so that there is something to guess the first letter from; and after it, because a name
-# also has an end. A model that has learned when to say `BOS` knows how to stop. With the letters a
-# to z as 0 to 25, the name "emma" becomes 26, 4, 12, 12, 0, 26.
+# document, as something to guess the first letter from, and after it, to mark the end: a model that
+# has learned when to say `BOS` knows how to stop. With the letters a to z as 0 to 25, the name
+# "emma" becomes 26, 4, 12, 12, 0, 26.
 
 uchars = sorted(set("".join(docs)))
 BOS = len(uchars)
@@ -103,11 +103,10 @@ print(f"vocab size: {vocab_size}")
 # Thousands of operations lie between a parameter and the loss, but the derivative of each is
 # simple, and the chain rule says how to combine them: multiply along each path from the loss down
 # to the parameter, and add up all the paths. Take `loss = a * b + a`. One path leads to `a` through
-# the product, with derivative `b`; another leads there directly, with 1; together that makes `b +
-# 1`.
+# the product, with derivative `b`; another leads there directly, with 1; the sum is `b + 1`.
 #
-# So every number that depends on a parameter is wrapped in a `Value`, a node that knows the nodes
-# it was computed from, its *children*, and its local derivative with respect to each of them. The
+# So every number that needs a derivative is wrapped in a `Value`, a node that knows the nodes it
+# was computed from, its *children*, and its local derivative with respect to each of them. The
 # computation then leaves behind a graph, with the loss at the top and the parameters at the bottom,
 # and `backward` walks down through it. PyTorch and JAX do the same, except that each of their nodes
 # holds a whole array of numbers.
@@ -118,10 +117,10 @@ serial_numbers = count()
 class Value:
     """A number, and where it came from.
 
-    `data` is the number. `grad` will be the derivative, with respect to this node, of the result on
-    which `backward` is called. `_children` are the nodes it was computed from, any number of them
-    (none for a *leaf*, such as a parameter), and `_local_grads` the derivatives with respect to
-    each. `_serial` counts the nodes in the order in which they are made.
+    `data` is the number. After `backward` is called on a result, `grad` is the derivative of that
+    result with respect to this node. `_children` are the nodes it was computed from, any number of
+    them (none for a *leaf*, such as a parameter), and `_local_grads` the derivatives with respect
+    to each. `_serial` counts the nodes in the order in which they are made.
     """
 
     __slots__ = ("_children", "_local_grads", "_serial", "data", "grad")
@@ -133,8 +132,8 @@ class Value:
         self._local_grads = local_grads
         self._serial = next(serial_numbers)
 
-    # These six operations carry the rules of calculus, and the rest is built from them. The other
-    # operand may be a plain number: a constant, which needs no gradient and becomes no child.
+    # These six operations carry the rules of calculus; the operators after them are built on these.
+    # The other operand may be a plain number: a constant, which needs no gradient and is no child.
 
     def __add__(self, other):
         if isinstance(other, Value):
@@ -157,11 +156,11 @@ class Value:
         return Value(math.log(self.data), (self,), (1 / self.data,))
 
     def relu(self):
-        # Below 0 the result is a constant, with no children that could hear from it.
+        # Otherwise the result is a constant, without a child to pass a gradient to.
         return Value(self.data, (self,), (1.0,)) if self.data > 0 else Value(0.0)
 
-    # The remaining operators are shorthand. Python calls the ones that begin with `r` when a plain
-    # number stands on the left: `1 - x` is `x.__rsub__(1)`.
+    # Python calls the operators that begin with `r` when a plain number stands on the left: `1 - x`
+    # is `x.__rsub__(1)`.
 
     def __neg__(self): return self * -1
     def __sub__(self, other): return self + -other
@@ -212,8 +211,8 @@ def dot(xs, ys):  # [n], [n] -> scalar
 # ## 4. Parameters
 #
 # All that the model knows is in its parameters, and at first it knows nothing: they are random. If
-# they were equal, they would all get the same gradient, and stay equal forever. They are small, so
-# that at first no token is much preferred to another.
+# they all started out equal, those within a row would get equal gradients and stay equal forever.
+# They are small, so that at first no token is much preferred to another.
 #
 # Four knobs set the size. A token is represented by a list of `n_embd` numbers, a *vector* called
 # its *embedding*, and `n_layer` layers refine it one after the other. `block_size` is the *context
@@ -237,8 +236,8 @@ def matrix(n_out, n_in):  # -> [n_out][n_in]
 
 # `state_dict` names the matrices. `wte` and `wpe` are tables of embeddings: a row for each token,
 # and a row for each position. `lm_head` has a row for each token that may come next. Each layer has
-# four matrices for attention (*query*, *key*, *value*, *output*) and the two *fully connected* ones
-# of its MLP, four times as wide in the middle.
+# four matrices for attention (`wq` for *query*, `wk` for *key*, `wv` for *value*, `wo` for
+# *output*) and two for its MLP, explained in room 5.
 
 state_dict = {
     "wte": matrix(vocab_size, n_embd),
@@ -258,10 +257,10 @@ print(f"num params: {len(params)}")
 
 # ## 5. Model
 #
-# The model is a small GPT-2 (Radford et al. 2019), simplified where that costs little: RMSNorm
-# instead of LayerNorm, ReLU instead of GELU, and no biases. It takes one token at a time and
-# returns a score, called a *logit*, for each token that may follow: the higher, the likelier. First
-# come the small parts, then the two large ones, then the whole.
+# The model is a *transformer*, a small GPT-2 (Radford et al. 2019) that is simplified where that
+# costs little, for instance with RMSNorm for LayerNorm and ReLU for GELU. It takes one token at a
+# time and returns a score, called a *logit*, for each token that may follow: the higher, the
+# likelier. First come the small parts, then the two large ones, then the whole.
 
 
 def add(x, y):  # [n], [n] -> [n]
@@ -275,12 +274,12 @@ def linear(x, w):  # [n_in], [n_out][n_in] -> [n_out]
 
 
 # **Softmax** turns scores into probabilities: `exp` makes them positive, the division makes them
-# add up to 1. Subtracting the highest score first changes nothing, since it cancels out in the
-# division, but it keeps `exp` from overflowing: the largest argument is now 0.
+# add up to 1. Subtracting the highest score, as a plain number, changes nothing, since it cancels
+# out, but it keeps `exp` from overflowing: the largest argument is now 0.
 
 
 def softmax(logits):  # [n] -> [n]
-    """Return probabilities that are in proportion to the exponentials of `logits`."""
+    """Return probabilities proportional to the exponentials of `logits`."""
     highest = max(logit.data for logit in logits)
     exps = [(logit - highest).exp() for logit in logits]
     inverse = 1 / sum(exps)
@@ -298,22 +297,22 @@ def rmsnorm(x):  # [n] -> [n]
     return [xi * scale for xi in x]
 
 
-# **Attention** (Vaswani et al. 2017, eq. 1) is how a position learns from the ones before it; in
-# everything else that the model does, each position is on its own. A linear map of its vector gives
-# each position a *query* (what am I looking for?), a *key* (what can I be found by?) and a *value*
-# (what do I hand over?). The dot product of one position's query with another's key is a score,
-# softmax turns the scores into shares, and the sum of all values, each times its share, is what the
-# position gathers.
+# **Attention** (Vaswani et al. 2017, eq. 1) is how a position gathers what it needs from itself and
+# the ones before; in everything else that the model does, each position is on its own. Three
+# matrices turn its vector into a *query* (what am I looking for?), a *key* (what can I be found
+# by?) and a *value* (what do I hand over?). The dot product of one position's query with another's
+# key is a score, softmax turns the scores into shares, and the sum of all values, each times its
+# share, is what the position gathers.
 #
-# The keys and values of earlier positions never change, so they are kept in a *KV cache*. Since it
+# The keys and values of the `t` earlier positions never change; a *KV cache* keeps them. Since it
 # holds nothing from later positions, no position sees the future. Training depends on that: a model
 # that could look at the next character would not learn to guess it.
 #
-# One set of shares can look for one thing only, say the last vowel. So the vectors are cut into
-# `n_head` slices, and each slice, a *head*, has shares of its own; the output matrix then mixes
-# what the heads gathered. A score is a sum of `head_dim` products, whose spread grows with the root
-# of `head_dim`. Without the division by that root, wide heads would give nearly everything to a
-# single position, and softmax would pass on almost no gradient.
+# One query can look for one thing only, say the last vowel. So queries, keys and values are cut
+# into `n_head` slices, and each slice, a *head*, has shares of its own; the output matrix then
+# mixes what the heads gathered. A score is a sum of `head_dim` products; its spread grows with the
+# root of `head_dim`. If not divided by that root, the scores of wide heads would give nearly
+# everything to a single position, and softmax would pass on almost no gradient.
 
 
 def attention(x, layer, keys, values):  # [n_embd], str, [t][n_embd], [t][n_embd] -> [n_embd]
@@ -326,8 +325,8 @@ def attention(x, layer, keys, values):  # [n_embd], str, [t][n_embd], [t][n_embd
         head = slice(start, start + head_dim)
         scores = linear(query[head], [key[head] for key in keys])  # [t + 1]
         shares = softmax([score / head_dim**0.5 for score in scores])  # [t + 1]
-        # To weigh the values is to take dot products too: turn them on their side, so that a row
-        # is one number of the vector at every position.
+        # The shares weigh the values, again by dot products: each column holds one number of the
+        # vector at every position.
         columns = zip(*[value[head] for value in values])  # [head_dim][t + 1]
         gathered += linear(shares, columns)
     return linear(gathered, state_dict[f"{layer}.attn_wo"])
@@ -346,7 +345,7 @@ def mlp(x, layer):  # [n_embd], str -> [n_embd]
 
 # **GPT** is all of it together: look up the embedding of the token and of its position (attention
 # alone cannot tell in which order the letters came) and add them, let each layer improve the
-# result, and compare it with the row of each token that may come next.
+# result, and take its dot product with the row of `lm_head` for each token that may come next.
 #
 # Attention and MLP do not replace `x`, they add to it: a *residual* connection (He et al. 2015). A
 # layer only has to find what is missing. And because a sum passes its gradient on unchanged to both
@@ -369,8 +368,9 @@ def gpt(token_id, pos_id, keys, values):  # ids, caches [n_layer][t][n_embd] -> 
 #
 # For one guess, the measure is *cross-entropy*: minus the logarithm of the probability that the
 # model gave to the token that really came. A model that was certain of it scores 0; one that
-# spreads its bets evenly over 27 tokens scores log(27), about 3.3. A thousand steps bring the loss
-# down to about 2.3, as if there were ten tokens to choose from instead of 27.
+# spreads its bets evenly over 27 tokens scores log(27), about 3.3. The loss is the mean over the
+# guesses of a name. It jumps from name to name, but a thousand steps bring its average down to
+# about 2.3, as if there were ten tokens to choose from instead of 27.
 #
 # Minus the logarithm of a softmax is `log(sum(exp(logits))) - logits[target_id]`, and this form is
 # safer. A very small probability would be rounded to 0, which has no logarithm. But here, once the
@@ -389,7 +389,7 @@ def cross_entropy(logits, target_id):  # [vocab_size], int -> scalar
 # that each step keeps. Where gradients agree, `m` divided by the root of `v` is close to 1 or -1;
 # where they waver, it is close to 0; their scale cancels out, so that one `learning_rate` suits all
 # parameters. Both averages start at 0, so the early ones are too small, and the two corrections
-# make up for that. The rate falls in a straight line to 0: large steps first, small ones later.
+# make up for that. `eps_adam` avoids a division by zero. The rate falls linearly, almost to 0.
 
 num_steps = 1000
 learning_rate = 0.01
@@ -417,13 +417,13 @@ def adam(step):
 
 # Each step builds a graph of thousands of nodes and then drops it. CPython frees an object as soon
 # as nothing refers to it; its garbage collector only looks for objects that refer to each other in
-# circles. A node refers to its children but never back, so there are no circles here, and looking
-# for them costs a tenth of the time. (PyPy frees all memory by collecting, and must go on.)
+# cycles. A node refers to its children but never back, so there are no cycles here, and looking for
+# them costs a tenth of the time. (PyPy frees all memory by collecting, so there it stays on.)
 
 if sys.implementation.name == "cpython":
     gc.disable()
 
-# A terminal shows the progress in one line, padded to cover a longer one; a file or a pipe gets a
+# A terminal shows the progress in one line, padded to erase a longer one; a file or a pipe gets a
 # line for each step. Ctrl-C ends the training but not the script: after a long wait, one wants to
 # see what the model has learned so far.
 
@@ -450,7 +450,7 @@ try:
 except KeyboardInterrupt:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     print(f"\nstopped in step {step + 1}; Ctrl-C again to leave at once", file=sys.stderr)
-except ArithmeticError as error:
+except (ArithmeticError, ValueError) as error:
     sys.exit(f"step {step + 1} failed ({error}): try a smaller learning_rate, "
              "and keep beta1 and beta2 below 1 and eps_adam above 0")
 
@@ -459,7 +459,7 @@ except ArithmeticError as error:
 # Now `gpt` writes. It starts with `BOS`; the next token is drawn at random, with the probabilities
 # that the model gives, and becomes the next input, until `BOS` is drawn or the context is full. In
 # training the next input always came from a real name, however wrong the guess; here the model has
-# only its own words to go on. And nothing is learned any more: the graph is never walked.
+# only its own words to go on. And nothing more is learned: the graph is never walked.
 #
 # The *temperature* divides the logits before softmax. At 1 the model speaks as it has learned to.
 # Lower values make likely tokens even likelier, and names more conventional; higher ones make them

@@ -241,6 +241,7 @@ def test_a_high_learning_rate_gives_finite_losses(learning_rate):
         {"learning_rate": 1e300},
         {"beta1": 1.0},
         {"beta2": 1.0},
+        {"beta2": -0.9},
         {"eps_adam": 0.0},
     ],
 )
