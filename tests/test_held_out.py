@@ -1,0 +1,40 @@
+"""The measurements behind the README's table "How far can it go?" measure what they say."""
+
+import math
+
+import pytest
+from harness import load
+from held_out import frequency_loss, loss_per_character, measure, split
+
+
+def test_what_is_measured_on_was_not_trained_on():
+    train, validation, test = split()
+    assert (len(train), len(validation), len(test)) == (33613 - 1500, 500, 1000)
+    assert len({*train, *validation, *test}) == 33613
+
+
+def test_the_loss_of_frequencies_is_that_of_counting():
+    # "ab." and "b.": counts with one more each are a 2, b 3, end 3 of 8
+    expected = -(math.log(2 / 8) + math.log(3 / 8) + math.log(3 / 8)) / 3
+    assert frequency_loss(["ab", "b"], ["ab"], 0) == pytest.approx(expected)
+    # after the start a 2, b 2 of 5; after a: b 2 of 4; after b: end 3 of 5
+    expected = -(math.log(2 / 5) + math.log(2 / 4) + math.log(3 / 5)) / 3
+    assert frequency_loss(["ab", "b"], ["ab"], 1) == pytest.approx(expected)
+
+
+def test_a_model_of_no_preference_has_a_loss_of_ln_27():
+    script = load(num_steps=0)
+    for p in script.params:
+        p.data = 0.0
+    assert loss_per_character(script, ["emma", "bo"]) == pytest.approx(math.log(27))
+
+
+def test_a_row_of_the_table():
+    train, validation, _ = split()
+    row = measure(train, validation[:40], samples=50, num_steps=60, n_embd=8, n_head=2)
+    assert row["parameters"] == (27 + 16 + 27) * 8 + 12 * 8**2
+    assert row["held-out loss"] < frequency_loss(train, validation[:40], 0) + 0.2
+    assert row["ms per step"] == row["seconds"] / 60 * 1000 > 0
+    assert row["peak MiB"] > 5
+    assert 0 <= row["known"] <= 1
+    assert not set(row["new names"]) & set(train)
