@@ -300,17 +300,16 @@ def test_ctrl_c_ends_the_training_and_lets_the_model_speak(tmp_path, foreground)
 
 
 def test_a_second_ctrl_c_ends_the_script(tmp_path, foreground):
-    with start(tmp_path, num_steps=100_000, n_layer=8) as process:
+    with start(tmp_path, num_steps=100_000, n_layer=8, n_embd=64) as process:  # slow to speak
         while "step    1" not in process.stdout.readline():
             pass
         process.send_signal(signal.SIGINT)
         assert process.stderr.readline() == "\n"
         assert process.stderr.readline().startswith("stopped in step ")
         process.send_signal(signal.SIGINT)
-        printed, complaint = process.communicate(timeout=60)
+        _, complaint = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
     assert complaint == ""
-    assert len(names_of(printed)) < 20
 
 
 def test_on_a_terminal_one_line_refreshes(tmp_path):
