@@ -198,7 +198,7 @@ class Value:
 # Nearly all the work of a neural network is dot products: multiply two lists pair by pair and add
 # it all up. Built from `*` and `+`, one over 16 pairs would take 31 nodes. But a node may have any
 # number of children, and the derivative of a product with respect to one factor is just the other.
-# So a dot product can be a single node, which makes the whole script many times faster.
+# So a dot product can be a single node, which makes the whole script five to seven times faster.
 
 
 def dot(xs, ys):  # [n], [n] -> scalar
@@ -347,9 +347,10 @@ def mlp(x, layer):  # [n_embd], str -> [n_embd]
 # alone cannot tell in which order the letters came) and add them, let each layer improve the
 # result, and take its dot product with the row of `lm_head` for each token that may come next.
 #
-# Attention and MLP do not replace `x`, they add to it: a *residual* connection (He et al. 2015). A
-# layer only has to find what is missing. And because a sum passes its gradient on unchanged to both
-# sides, even the first of many layers receives a strong one.
+# Attention and MLP do not replace `x`. They read a normalized copy, and what they find is added: a
+# *residual* connection (He et al. 2015). A layer only has to find what is missing. And because a
+# sum passes its gradient on unchanged to both sides, even the first of many layers receives a
+# strong one.
 
 
 def gpt(token_id, pos_id, keys, values):  # ids, caches [n_layer][t][n_embd] -> [vocab_size]
@@ -415,10 +416,11 @@ def adam(step):
         p.grad = 0.0
 
 
-# Each step builds a graph of thousands of nodes and then drops it. CPython frees an object as soon
-# as nothing refers to it; its garbage collector only looks for objects that refer to each other in
-# cycles. A node refers to its children but never back, so there are no cycles here, and looking for
-# them costs a tenth of the time. (PyPy frees all memory by collecting, so there it stays on.)
+# Each step builds a graph of thousands of nodes, which replaces the last one. CPython frees an
+# object as soon as nothing refers to it; its garbage collector only looks for objects that refer to
+# each other in cycles. A node refers to its children but never back, so there are no cycles here,
+# and looking for them costs a tenth of the time. (PyPy frees all memory by collecting, so there it
+# stays on.)
 
 if sys.implementation.name == "cpython":
     gc.disable()
@@ -479,4 +481,4 @@ for i in range(20):
         if token_id == BOS:
             break
         sample.append(uchars[token_id])
-    print(f"sample {i + 1:2d}: {''.join(sample)}")
+    print(f"sample {i + 1:2d}: {''.join(sample)}", flush=True)

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 import reference
 from harness import INPUT, load, losses_of, names_of
+from held_out import loss_per_character
 
 DOCS = ["abca", "cab", "bb", "acca", "cc"]
 TINY = {"n_layer": 1, "n_embd": 4, "n_head": 2, "block_size": 4}
@@ -120,21 +121,10 @@ def untrained():
     return load(num_steps=0)
 
 
-def mean_loss(script, docs):
-    """Return the mean loss per character, with the end of a name as a character."""
-    total, count = 0.0, 0
-    for doc in docs:
-        tokens = [script.BOS] + [script.uchars.index(char) for char in doc] + [script.BOS]
-        keys, values = [[] for _ in range(script.n_layer)], [[] for _ in range(script.n_layer)]
-        for t in range(min(script.block_size, len(tokens) - 1)):
-            logits = script.gpt(tokens[t], t, keys, values)
-            total += script.cross_entropy(logits, tokens[t + 1]).data
-            count += 1
-    return total / count
-
-
 def test_an_untrained_model_has_no_idea(untrained):
-    assert mean_loss(untrained, untrained.docs[:30]) == pytest.approx(math.log(27), abs=0.1)
+    assert loss_per_character(untrained, untrained.docs[:30]) == pytest.approx(
+        math.log(27), abs=0.1
+    )
 
 
 def test_a_trained_model_knows_more_than_the_frequencies_of_letters():
@@ -143,7 +133,7 @@ def test_a_trained_model_knows_more_than_the_frequencies_of_letters():
     letters = Counter("".join(doc + "." for doc in script.docs))
     total = sum(letters.values())
     entropy = -sum(n / total * math.log(n / total) for n in letters.values())
-    assert mean_loss(script, unseen) < entropy - 0.2
+    assert loss_per_character(script, unseen) < entropy - 0.2
 
 
 def test_cross_entropy_is_minus_the_log_of_the_probability(untrained):
