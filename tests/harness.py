@@ -1,15 +1,15 @@
 """Load or run microgpt.py as it is, with some of its knobs turned.
 
 The script runs from top to bottom when it is loaded; there is no switch in it for the tests' sake.
-So a knob is turned in its text: each `name=value` replaces the one top-level statement
-`name = ...`.
+So a knob is turned in its text: each `name=value` replaces the one line `name = ...`.
 """
 
-import ast
 import contextlib
 import gc
+import hashlib
 import importlib.util
 import io
+import json
 import os
 import re
 import shutil
@@ -21,57 +21,68 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "microgpt.py"
 INPUT = ROOT / "input.txt"
+LETTERS = ["nopqrstuvwxyz", "abcdefghijklm"]  # two documents, and the vocabulary of the names
 
 
-def turned(knobs, path=SCRIPT):
-    """Return the text of the script with these knobs turned."""
-    text = path.read_text(encoding="utf-8")
-    lines = text.split("\n")
+def recorded(name):
+    """Return the recorded run on the data set of this name."""
+    return json.loads((ROOT / "tests/recorded" / name).read_text(encoding="utf-8"))
+
+
+def own_names():
+    """Return the names of the project's own input.txt, in the order of the file."""
+    content = INPUT.read_bytes()
+    known = hashlib.sha256(content).hexdigest() == recorded("input.json")["sha256"]
+    assert known, "input.txt is not the project's own: 'git checkout input.txt' brings that back"
+    return content.decode().split()
+
+
+def turned(knobs, changes=()):
+    """Return the text of the script with these knobs turned and (old, new) pieces changed."""
+    text = SCRIPT.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert text.count(old) == 1, f"microgpt.py has {text.count(old)} places that read {old!r}"
+        text = text.replace(old, new)
     for name, value in knobs.items():
-        hits = [
-            statement
-            for statement in ast.parse(text).body
-            if isinstance(statement, ast.Assign)
-            and [ast.dump(target) for target in statement.targets]
-            == [ast.dump(ast.Name(name, ast.Store()))]
-        ]
-        assert len(hits) == 1, f"{path.name} has {len(hits)} top-level statements '{name} = ...'"
-        assert hits[0].lineno == hits[0].end_lineno, f"'{name} = ...' takes more than one line"
-        lines[hits[0].lineno - 1] = f"{name} = {value!r}"
-    return "\n".join(lines)
+        text, hits = re.subn(rf"^{name} = .*$", f"{name} = {value!r}", text, flags=re.MULTILINE)
+        assert hits == 1, f"microgpt.py has {hits} lines '{name} = ...'"
+    return text
+
+
+def says(sentence):
+    """Check that the script says so: what is then tested is what a reader reads."""
+    text = re.sub(r"^ *#", " ", SCRIPT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert sentence in " ".join(text.split()), "the script does not say this any more"
 
 
 def put_input(folder, docs):
-    """Write the documents (None: the project's own) to the folder's input.txt."""
+    """Write the documents (None: the project's own names; or bytes) to the folder's input.txt."""
     if docs is None:
-        shutil.copy(INPUT, folder / "input.txt")
-    elif isinstance(docs, bytes):
-        (folder / "input.txt").write_bytes(docs)
+        own_names()
+        shutil.copy(INPUT, folder)
     else:
-        (folder / "input.txt").write_text("\n".join(docs) + "\n", encoding="utf-8")
+        content = docs if isinstance(docs, bytes) else ("\n".join(docs) + "\n").encode()
+        (folder / "input.txt").write_bytes(content)
 
 
-def write_script(folder, **knobs):
-    """Write the script, with these knobs turned, into the folder; return its path."""
-    path = Path(folder, "microgpt.py")
-    path.write_text(turned(knobs), encoding="utf-8")
-    return path
-
-
-def load(docs=None, **knobs):
+def load(docs=None, changes=(), **knobs):
     """Run the script in this process, in a scratch folder; return it as a module.
 
-    Its globals are the module's attributes; `printed` is what it printed.
+    Its globals are the module's attributes; `printed` is what it printed. Ctrl-C is for the tests.
     """
     printed = io.StringIO()
     before = os.getcwd()
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(printed):
+    with tempfile.TemporaryDirectory() as folder:
         put_input(Path(folder), docs)
-        spec = importlib.util.spec_from_file_location("microgpt", write_script(folder, **knobs))
+        path = Path(folder, "microgpt.py")
+        text = turned(knobs, changes).replace("suppress(KeyboardInterrupt)", "suppress()")
+        path.write_text(text, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location("microgpt", path)
         module = importlib.util.module_from_spec(spec)
         os.chdir(folder)
         try:
-            spec.loader.exec_module(module)
+            with contextlib.redirect_stdout(printed):
+                spec.loader.exec_module(module)
         finally:
             os.chdir(before)
             gc.enable()
@@ -79,18 +90,24 @@ def load(docs=None, **knobs):
     return module
 
 
-def run(folder, env=None, **knobs):
-    """Run the script as a person would, in the folder as it is; return the finished process."""
-    write_script(folder, **knobs)
-    return subprocess.run(
+def start(folder, changes=(), env=None, stdout=subprocess.PIPE, **knobs):
+    """Start the script as a person would, in the folder as it is; return the process."""
+    Path(folder, "microgpt.py").write_text(turned(knobs, changes), encoding="utf-8")
+    return subprocess.Popen(
         [sys.executable, "microgpt.py"],
         cwd=folder,
         env={**os.environ, "PYTHONIOENCODING": "utf-8", **(env or {})},
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
-        timeout=300,
-        check=False,
     )
+
+
+def run(folder, **kwargs):
+    """Run the script to its end; return its exit code, output and errors."""
+    with start(folder, **kwargs) as process:
+        printed, errors = process.communicate(timeout=300)
+    return process.returncode, printed, errors
 
 
 def losses_of(printed):

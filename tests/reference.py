@@ -46,8 +46,8 @@ def attend(xs, state, layer, n_head):
                 / math.sqrt(width)
                 for s in range(t + 1)
             ]
-            shares = probabilities(scores)
-            mixed.append(math.fsum(shares[s] * values[s][channel] for s in range(t + 1)))
+            weights = probabilities(scores)
+            mixed.append(math.fsum(weights[s] * values[s][channel] for s in range(t + 1)))
         outputs.append(matvec(state[f"{layer}.attn_wo"], mixed))
     return outputs
 

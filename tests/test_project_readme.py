@@ -98,7 +98,7 @@ def test_the_snippets_keep_the_weights_and_bring_them_back(tmp_path):
     script.write_text(turned({**quick, "num_steps": 3}) + keep, encoding="utf-8")
     subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     weights = json.loads((tmp_path / "weights.json").read_text())
-    text = turned({**quick, "num_steps": 0}).replace("# ## 7.", bring_back + "\n# ## 7.")
+    text = turned({**quick, "num_steps": 0}).replace("# 7. Inference", bring_back + "\n# 7. Inference")
     script.write_text(text + keep.replace("weights.json", "again.json"), encoding="utf-8")
     subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     assert json.loads((tmp_path / "again.json").read_text()) == weights

@@ -1,0 +1,68 @@
+"""Sections 1 and 2: how a text becomes documents, and a document becomes tokens."""
+
+import random
+
+import pytest
+from harness import load, losses_of, names_of, says
+
+QUICK = {"num_steps": 2, "n_embd": 4, "n_head": 2, "block_size": 4}
+
+
+def test_the_documents_are_the_lines_of_the_file_shuffled_by_the_seed():
+    draw = random.Random(0)
+    lines = ["".join(draw.choices("zyxabc", k=draw.randrange(1, 5))) for _ in range(50_000)]
+    script = load(lines, **QUICK)
+    random.seed(42)
+    random.shuffle(lines)
+    assert script.docs == lines
+    assert script.printed.startswith("num docs: 50000\nvocab size: 7\n")
+
+
+def test_a_token_is_the_place_of_a_character_among_all_that_occur():
+    alphabet = [chr(code) for code in range(ord("А"), ord("я"))]
+    script = load(["".join(reversed(alphabet)), "aa", "b c"], **QUICK)
+    assert script.uchars == [" ", "a", "b", "c", *alphabet]
+    assert (script.BOS, script.vocab_size) == (len(alphabet) + 4, len(alphabet) + 5)
+    assert script.encode("cba ") == [script.BOS, 3, 2, 1, 0, script.BOS]
+
+
+def test_emma(script):
+    says('"emma" -> [26, 4, 12, 12, 0, 26]')
+    assert script.encode("emma") == [26, 4, 12, 12, 0, 26]
+    says('12, "m", is not three times 4, "e"')
+    assert script.uchars[12] + script.uchars[4] == "me"
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"anna\r\nbob\r\neve\r\n", BOM + b"anna\nbob\neve", BOM + b"\r\n  anna \r\n\r\nbob\t\r\neve "],
+)
+def test_line_ends_blanks_and_a_byte_order_mark_are_not_letters(content):
+    assert load(content, **QUICK).printed == load(["anna", "bob", "eve"], **QUICK).printed
+
+
+@pytest.mark.parametrize(
+    "docs",
+    [
+        ["ἀγάπη", "λόγος"],
+        ["שרה", "דוד"],
+        ["अनिल", "सीता"],
+        ["李明", "王芳"],
+        ["🐍🙂", "🙂"],
+        ["ann lee", "bo li"],
+    ],
+)
+def test_any_writing_of_the_world_can_be_learned(docs):
+    script = load(docs, num_steps=30, n_embd=8, n_head=2, learning_rate=0.05, temperature=0.1)
+    assert script.uchars == sorted(set("".join(docs)))
+    assert set(names_of(script.printed)) <= set(docs)
+
+
+@pytest.mark.parametrize("docs", [["a"], ["a", "a"], ["x" * 500]])
+def test_very_little_text_is_enough(docs):
+    script = load(docs, **QUICK)
+    assert len(losses_of(script.printed)) == 2
+    assert len(names_of(script.printed)) == 20
