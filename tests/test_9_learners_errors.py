@@ -74,44 +74,33 @@ def test_input_txt_is_not_fetched_when_there_is_one(tmp_path):
     assert (tmp_path / "input.txt").read_bytes() == b"ab\nc\n"
 
 
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (http("404 Not Found", b"no such page"), "404"),
-        (http("500 Internal Server Error", b""), "500"),
-        (b"", "closed connection"),
-        (None, "timed out"),
-    ],
-)
-def test_a_server_that_refuses_is_one_line(tmp_path, answer, words):
-    sooner = [("timeout=10", "timeout=1")]
-    with server(answer) as url:
-        kwargs = {"changes": sooner, "env": WITHOUT_PROXY, "names_url": url}
-        refused(tmp_path, "input.txt", url, words, one_line=True, left=["microgpt.py"], **kwargs)
-
-
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4000\r\n" + NAMES[:5000]
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "words", "one_line"),
     [
-        (http("200 OK", NAMES[: len(NAMES) // 2], len(NAMES)), "IncompleteRead"),
-        (CHUNKED, "IncompleteRead"),
-        (b"this is no web server", "BadStatusLine"),
+        (http("404 Not Found", b"no such page"), "404", True),
+        (http("500 Internal Server Error", b""), "500", True),
+        (b"", "closed connection", True),
+        (None, "timed out", True),
+        (http("200 OK", NAMES[: len(NAMES) // 2], len(NAMES)), "IncompleteRead", False),
+        (CHUNKED, "IncompleteRead", False),
+        (b"this is no web server", "BadStatusLine", False),
     ],
+    ids=["404", "500", "closed", "silent", "half", "half a chunk", "nonsense"],
 )
-def test_half_a_list_does_not_become_input_txt(tmp_path, answer, words):
+def test_half_a_list_does_not_become_input_txt(tmp_path, answer, words, one_line):
     with server(answer) as url:
-        refused(tmp_path, words, left=["microgpt.py"], env=WITHOUT_PROXY, names_url=url)
+        fetch = {"changes": [("timeout=10", "timeout=1")], "env": WITHOUT_PROXY, "names_url": url}
+        words = [words, "no input.txt", url] if one_line else [words]
+        refused(tmp_path, *words, one_line=one_line, left=["microgpt.py"], **fetch)
 
 
 def test_no_network_is_one_line(tmp_path):
-    with server(b"") as url:
-        pass  # nobody listens there any more
-    for nowhere in (url, "https://no-such-host.invalid/"):
-        kwargs = {"left": ["microgpt.py"], "env": WITHOUT_PROXY, "names_url": nowhere}
-        refused(tmp_path, "no input.txt", nowhere, one_line=True, **kwargs)
+    nowhere = "http://no-such-host.invalid/"
+    fetch = {"left": ["microgpt.py"], "env": WITHOUT_PROXY, "names_url": nowhere}
+    refused(tmp_path, "no input.txt", nowhere, one_line=True, **fetch)
 
 
 # An input.txt that cannot be used is left as it is.

@@ -1,7 +1,6 @@
 """The programs behind the README's figures measure what they say."""
 
 import math
-import os
 import subprocess
 import sys
 
@@ -28,15 +27,8 @@ def test_the_loss_of_frequencies_is_that_of_counting():
     assert frequency_loss(["ab", "b"], ["ab"], 1) == pytest.approx(expected)
 
 
-def test_a_model_of_no_preference_has_a_loss_of_ln_27(script):
-    for p in script.params:
-        p.data = 0.0
-    assert loss_per_character(script, ["emma", "bo"]) == pytest.approx(math.log(27))
-
-
 def test_each_character_counts_as_much_as_any_other(script):
-    long, short = script.loss_of("mariana").data, script.loss_of("bo").data
-    expected = (long * 8 + short * 3) / 11
+    expected = (script.loss_of("mariana").data * 8 + script.loss_of("bo").data * 3) / 11
     assert loss_per_character(script, ["mariana", "bo"]) == pytest.approx(expected)
 
 
@@ -58,11 +50,10 @@ def test_the_variants_of_the_benchmark_compute_the_same():
     assert "step    2 /    2" in printed.pop()
 
 
-def test_the_benchmark_prints_a_cost_for_each_variant(tmp_path):
+def test_the_benchmark_prints_a_cost_for_each_variant():
     command = [sys.executable, ROOT / "tests/benchmark.py", "--steps", "1", "--rounds", "1"]
-    lines = subprocess.check_output(command, cwd=tmp_path, text=True).split("\n")
+    lines = subprocess.check_output(command, text=True).split("\n")
     for line, name in zip(lines[1:], PROGRAMS):
         cost, unit, ratio, times = line[len(name) :].split()
         assert (unit, times) == ("ms/step", "times")
         assert float(cost) > 0 < float(ratio)
-    assert os.listdir(tmp_path) == []
