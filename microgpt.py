@@ -1,7 +1,7 @@
 # A GPT, a *generative pre-trained transformer*, reads the beginning of a text and says how likely
-# each character is to come next. This one starts out knowing nothing, learns from a thousand names,
-# and then makes up names of its own. A large language model is the same idea at a vast scale. (In
-# the comments `[n]` is a list of n numbers, and `[m][n]` a list of m such lists.)
+# each token is to come next. Here is a complete one in plain Python: it starts out knowing nothing,
+# learns from a thousand names, and then makes up new ones. A large language model is the same idea
+# at a vast scale. (In the comments `[n]` is a list of n numbers, `[m][n]` a list of m such lists.)
 
 import gc
 import math
@@ -13,7 +13,7 @@ from pathlib import Path
 
 random.seed(42)  # the same random numbers, and so the same names, in every run
 
-# CPython's garbage collector only looks for reference cycles, and the graph below has none.
+# For speed: CPython's garbage collector only looks for reference cycles, and the graph has none.
 if sys.implementation.name == "cpython":
     gc.disable()
 
@@ -34,15 +34,15 @@ if not Path("input.txt").exists():
 lines = Path("input.txt").read_text(encoding="utf-8-sig").split("\n")  # -sig: no byte order mark
 docs = [line.strip() for line in lines if line.strip()]
 assert docs, "input.txt is empty"
-random.shuffle(docs)  # or the first lesson might be that all names begin with A
+random.shuffle(docs)  # or training would see only the top of the list
 print(f"num docs: {len(docs)}")
 
 # 2. Tokenizer
 # ------------
 # A model computes with numbers, so text becomes a list of *tokens*, integers. Here each distinct
-# character is one; large models use pieces of words, found by *byte-pair encoding*. Together they
-# form the *vocabulary*. One more token, `BOS` (*beginning of sequence*), opens a document, to guess
-# the first letter from, and closes it, or the model could never learn to stop.
+# character is one; large models use pieces of words, found by *byte-pair encoding*. One more, `BOS`
+# (*beginning of sequence*), opens each document, so that the first letter can be guessed, and
+# closes it, so that the model can learn to stop. All of them form the *vocabulary*.
 uchars = sorted(set("".join(docs)))  # a character's token is its index in this list
 BOS = len(uchars)
 vocab_size = len(uchars) + 1
@@ -57,7 +57,7 @@ def encode(doc):  # "emma" -> [26, 4, 12, 12, 0, 26]
 # -----------
 # Training makes one number smaller, the *loss*, which says how wrong the model's guesses are. It
 # needs the slope of the loss along each parameter: nudge the parameter a little, and the
-# *derivative* says how many times as far the loss moves. All derivatives together are the
+# *derivative* says how many times as far the loss moves. All derivatives together form the
 # *gradient*.
 #
 # Take `a * b + a` at a = 2 and b = 3. It is 8; at a = 2.001 it is 8.004. The derivative is 4, since
@@ -81,7 +81,7 @@ class Value:
         self._local_grads = local_grads
 
     # Each operation knows its slopes. If x moves, `x + y` moves as far, `x * y` y times as far,
-    # `x**n` n * x**(n-1) times, `exp(x)` exp(x) times, `log(x)` 1 / x times. Plain numbers stay.
+    # `x**n` n * x**(n-1) times, `exp(x)` exp(x) times, `log(x)` 1 / x times. Constants stay put.
     def __add__(self, other):
         if isinstance(other, Value):
             return Value(self.data + other.data, (self, other), (1.0, 1.0))
@@ -109,10 +109,10 @@ class Value:
     # once and finds all 4,192 derivatives; nudging each parameter in turn would take 4,192 more
     # forward passes. This is *backpropagation*, or reverse-mode automatic differentiation.
     #
-    # A node may pass its gradient on after everything computed from it has contributed: with
+    # A node passes its gradient on once everything computed from it has contributed: with
     # c = 2 * a, loss = c + c * c and a = 1, c first collects 1 + 4, then a gets 2 * 5. So nodes are
-    # listed in *topological order*, children first, and visited in reverse. (A stack can do it at
-    # any depth; recursion would hit Python's limit.)
+    # listed in *topological order*, children first, and visited in reverse. (A stack works at any
+    # depth; recursion in a deep model would not.)
     def backward(self):
         order, stack = {}, [self]  # a dict is quick to search, and keeps its order
         while stack:
@@ -140,9 +140,9 @@ def dot(xs, ys):  # [n], [n] -> scalar
 
 # 4. Parameters
 # -------------
-# All that the model learns is in its *parameters*. They start random; otherwise all units of a
-# hidden layer would compute the same, get the same gradient, and stay equal. The numbers that we
-# choose are the *hyperparameters*.
+# All that the model learns is in its *parameters*. They start random: units of a layer that start
+# equal would compute the same, get the same gradient, and stay equal. The numbers that we choose
+# are the *hyperparameters*.
 n_layer = 1  # layers, one after the other
 n_embd = 16  # length of the vector that represents a token
 block_size = 16  # context length: the most tokens that the model can look back on
@@ -183,9 +183,9 @@ def linear(x, w):  # [n_in], [n_out][n_in] -> [n_out]
     return [dot(row, x) for row in w]
 
 
-# *Softmax* turns scores into probabilities. Only their differences count: [2, 1, 0] and
-# [1002, 1001, 1000] both give [0.67, 0.24, 0.09]. So the highest is subtracted first, which keeps
-# `exp` from overflowing.
+# *Softmax* turns scores into probabilities: `exp` makes them positive, division makes them sum to
+# 1. [2, 1, 0] gives [0.67, 0.24, 0.09]; so does [1002, 1001, 1000], as subtracting the highest
+# avoids overflow.
 def softmax(logits):  # [n] -> [n]
     highest = max(logit.data for logit in logits)
     exps = [(logit - highest).exp() for logit in logits]
@@ -193,8 +193,8 @@ def softmax(logits):  # [n] -> [n]
     return [e / total for e in exps]
 
 
-# *RMSNorm* (Zhang & Sennrich 2019, eq. 4 without gain) keeps numbers from growing or fading layer
-# by layer. It fixes a vector's length, not its direction: [3, 4] and [300, 400] both become about
+# *RMSNorm* (Zhang & Sennrich 2019, eq. 4 without gain) gives each layer input of the same scale. It
+# sets a vector's length and keeps its direction: [3, 4] and [300, 400] both become about
 # [0.85, 1.13]. The 1e-5 avoids a division by 0.
 def rmsnorm(x):  # [n] -> [n]
     scale = (dot(x, x) / len(x) + 1e-5) ** -0.5
@@ -204,14 +204,14 @@ def rmsnorm(x):  # [n] -> [n]
 # In *causal self-attention* (Vaswani et al. 2017, eq. 1) each position gathers what it needs from
 # itself and those before. It has a *query* (what am I looking for?), a *key* (what can I be found
 # by?) and a *value* (what do I have to give?). The dot product of its query with each key is a
-# score, and softmax turns scores into *attention weights*: 2, 1 and 0 into 0.67, 0.24 and 0.09.
-# With these, the values 10, 20 and 30 add up to 14.2.
+# score, and softmax turns scores into *attention weights*: 2, 1 and 0 into 0.67, 0.24 and 0.09. So
+# weighted, the values 10, 20 and 30 sum to 14.2.
 #
 # Keys and values stay in the *KV cache*. Later ones are not in it yet, so no position sees the
-# future that it has to guess; computing all positions at once, as is usual, needs a *mask*. In
-# *multi-head* attention, each slice of the vectors has its own attention weights. Longer dot
-# products vary more, and one position would take nearly all: scores of 4 and 0 give 0.98 and 0.02,
-# but divided by the root of `head_dim`, 0.88 and 0.12.
+# future that it has to guess; computing all positions at once, as is usual in training, needs a
+# *mask*. In *multi-head* attention, each slice of the vectors has its own attention weights. Longer
+# dot products vary more, so one position would take nearly all: scores of 4 and 0 give 0.98 and
+# 0.02, but divided by the root of `head_dim`, 0.88 and 0.12.
 def attention(x, layer, keys, values):  # [n_embd], str, [t][n_embd], [t][n_embd] -> [n_embd]
     query = linear(x, state_dict[f"{layer}.attn_wq"])
     keys.append(linear(x, state_dict[f"{layer}.attn_wk"]))
@@ -238,8 +238,8 @@ def mlp(x, layer):  # [n_embd], str -> [n_embd]
 # notice the order of what came before.
 #
 # The sum, normalized, starts the *residual stream* `x`. Attention and MLP each read a normalized
-# copy (*pre-norm*) and add what they find, a *skip connection* (He et al. 2015). Ten in a row of
-# slope 0.1 would leave 1e-10 of a gradient; with the skip each has slope 1.1, and 1.1 to the 10th
+# copy (*pre-norm*) and add what they find, a *skip connection* (He et al. 2015). Ten layers of
+# slope 0.1 would shrink a gradient to 1e-10; with the skip each has slope 1.1, and 1.1 to the 10th
 # is 2.6. Finally, each token in the vocabulary gets a score, its *logit*.
 def gpt(token_id, pos_id, keys, values):  # two caches [n_layer][t][n_embd] -> [vocab_size]
     x = rmsnorm(add(state_dict["wte"][token_id], state_dict["wpe"][pos_id]))
@@ -252,9 +252,9 @@ def gpt(token_id, pos_id, keys, values):  # two caches [n_layer][t][n_embd] -> [
 # 6. Training
 # -----------
 # A guess costs its *cross-entropy*: minus the natural logarithm of the probability it gave to the
-# real next token. 0.9 costs 0.11, 0.5 costs 0.69, 0.01 costs 4.61 (*nats*), and a blind guess among
-# 27 tokens costs log(27) = 3.30. A loss of 2.3 is a *perplexity* of exp(2.3) = 10: as if there were
-# ten equally likely tokens. Since log(a / b) = log(a) - log(b), it never meets log(0).
+# real next token. Here 0.9 costs 0.11, 0.5 costs 0.69, 0.01 costs 4.61 (*nats*), and a blind guess
+# among 27 tokens costs log(27) = 3.30. A loss of 2.3 is a *perplexity* of exp(2.3) = 10: as if
+# there were ten equally likely tokens. As log(a / b) = log(a) - log(b), no log(0) can occur.
 def cross_entropy(logits, target_id):  # [vocab_size], int -> scalar
     highest = max(logit.data for logit in logits)
     total = sum((logit - highest).exp() for logit in logits)
@@ -275,10 +275,10 @@ def loss_of(doc):  # str -> scalar
 
 
 # The gradient from one name is noisy. Plain *stochastic gradient descent* would step against it;
-# *Adam* (Kingma & Ba 2015, algorithm 1) averages first. `m`, the *momentum*, remembers the
-# direction, and `v`, of the squares, the usual size. So m / sqrt(v) shows how well the gradients
-# agree, whatever their scale: for 5, 5, 5, ... it is 1; for 5, -5, 5, -5, ... about 0.08 or -0.08.
-# Both start at 0, hence the *bias correction*.
+# *Adam* (Kingma & Ba 2015, algorithm 1) averages first: `m`, the *momentum*, is a moving average of
+# the gradients, `v` of their squares. So m / sqrt(v) shows how well the gradients agree, whatever
+# their scale: for 5, 5, 5, ... it is 1; for 5, -5, 5, -5, ... in the long run about 0.08 or -0.08.
+# *Bias correction* offsets the start at 0; a linear *learning-rate schedule* shrinks the steps.
 num_steps = 1000
 learning_rate = 0.01  # of the first step
 beta1 = 0.85  # how much of m is kept at each step
@@ -302,8 +302,7 @@ def adam(step):
         p.grad = 0.0
 
 
-# Each step learns from one document, a *batch* of one; once through all of them is an *epoch*. The
-# *learning-rate schedule* is a straight line down to 0.
+# Each step learns from one document, a *batch* of one; once through all of them is an *epoch*.
 end = " \r" if sys.stdout.isatty() else "\n"  # on a terminal, each line replaces the last
 
 with suppress(KeyboardInterrupt):  # Ctrl-C ends the training, and the model shows what it learned

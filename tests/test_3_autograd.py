@@ -173,7 +173,7 @@ def test_a_chain_of_200_000_nodes(Value):
 
 
 def test_the_graph_has_no_reference_cycles(Value):
-    says("CPython's garbage collector only looks for reference cycles, and the graph below has none")
+    says("CPython's garbage collector only looks for reference cycles, and the graph has none.")
     gc.collect()
     a = Value(1.0)
     result = exp(a) * a

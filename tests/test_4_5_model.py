@@ -115,7 +115,7 @@ def test_linear_is_a_dot_product_with_each_row(script):
 
 
 def test_softmax_gives_probabilities_that_depend_on_differences_only(script):
-    says("[2, 1, 0] and [1002, 1001, 1000] both give [0.67, 0.24, 0.09]")
+    says("division makes them sum to 1. [2, 1, 0] gives [0.67, 0.24, 0.09]; so does [1002, 1001, 1000]")
     for numbers in ([2, 1, 0], [1002, 1001, 1000], [-40, -41, -42]):
         probs = data(script.softmax(nodes(script, numbers)))
         assert probs == pytest.approx([0.67, 0.24, 0.09], abs=0.005)
@@ -182,7 +182,7 @@ def attention_outputs(script, xs):
 
 
 def test_attention_adds_up_values_by_their_weights():
-    says("2, 1 and 0 into 0.67, 0.24 and 0.09. With these, the values 10, 20 and 30 add up to 14.2.")
+    says("2, 1 and 0 into 0.67, 0.24 and 0.09. So weighted, the values 10, 20 and 30 sum to 14.2.")
     script = load(NAMES, num_steps=0, n_embd=1, n_head=1)
     for letter, number in zip("qkvo", (1, 0, 30, 1)):
         set_to(script, f"layer0.attn_w{letter}", number)
@@ -265,7 +265,7 @@ def test_the_residual_stream_passes_layers_that_add_nothing():
 
 def test_the_first_of_many_layers_receives_a_gradient_of_the_size_of_the_last():
     """In a model so deep that a recursive `backward` would fail."""
-    says("Ten in a row of slope 0.1 would leave 1e-10 of a gradient; with the skip each has slope 1.1,")
+    says("Ten layers of slope 0.1 would shrink a gradient to 1e-10; with the skip each has slope 1.1,")
     says("and 1.1 to the 10th is 2.6.")
     assert 0.1**10 == pytest.approx(1e-10)
     assert 1.1**10 == pytest.approx(2.6, abs=0.05)
@@ -279,7 +279,7 @@ def test_the_first_of_many_layers_receives_a_gradient_of_the_size_of_the_last():
 
 
 def test_units_of_a_hidden_layer_that_start_equal_stay_equal(default):
-    says("otherwise all units of a hidden layer would compute the same, get the same gradient, and")
+    says("units of a layer that start equal would compute the same, get the same gradient, and stay")
     into, out = default.state_dict["layer0.mlp_fc1"], default.state_dict["layer0.mlp_fc2"]
     for row in into:
         for p, first in zip(row, into[0]):

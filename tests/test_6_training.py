@@ -115,7 +115,7 @@ def test_adam_is_the_algorithm_of_the_paper(eps):
 
 @pytest.mark.parametrize("scale", [5.0, 5e-4, 5e4])
 def test_a_step_depends_on_how_well_gradients_agree_and_not_on_their_scale(scale):
-    says("whatever their scale: for 5, 5, 5, ... it is 1; for 5, -5, 5, -5, ... about 0.08 or -0.08.")
+    says("whatever their scale: for 5, 5, 5, ... it is 1; for 5, -5, 5, -5, ... in the long run about 0.08 or -0.08.")
     for sign, size in ((1, 1), (-1, 0.08)):
         script = load(["ab"], num_steps=0, n_embd=1, n_head=1, n_layer=0)
         script.num_steps = 10**9
