@@ -15,7 +15,6 @@ import ast
 import math
 import random
 import re
-import resource
 import sys
 import time
 from collections import Counter
@@ -56,6 +55,8 @@ def frequency_loss(train, docs, context):
 
 
 def peak_mebibytes():
+    import resource  # not on Windows
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
