@@ -1,5 +1,6 @@
 """Section 6: what happens between an untrained model and a trained one."""
 
+import _thread
 import math
 import random
 import threading
@@ -171,7 +172,10 @@ def test_a_high_learning_rate_gives_finite_losses(learning_rate):
 
 def test_ctrl_c_during_a_test_ends_the_tests_and_not_only_the_training():
     """The script would go on to its samples; what loads it for a test does not let it."""
-    interrupt = pytest.importorskip("_thread").interrupt_main
-    threading.Timer(0.5, interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        load(DOCS, num_steps=1_000_000, **TINY)
+    timer = threading.Timer(0.5, _thread.interrupt_main)
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            load(DOCS, num_steps=1_000_000, **TINY)
+    finally:
+        timer.cancel()
