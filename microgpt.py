@@ -183,9 +183,9 @@ def linear(x, w):  # [n_in], [n_out][n_in] -> [n_out]
     return [dot(row, x) for row in w]
 
 
-# *Softmax* turns scores into probabilities: `exp` makes them positive, division makes them sum to
-# 1. [2, 1, 0] gives [0.67, 0.24, 0.09]; so does [1002, 1001, 1000], as subtracting the highest
-# avoids overflow.
+# *Softmax* turns scores into probabilities: `exp` makes them positive, division makes them
+# sum to 1. [2, 1, 0] gives [0.67, 0.24, 0.09]; so does [1002, 1001, 1000], as subtracting the
+# highest avoids overflow.
 def softmax(logits):  # [n] -> [n]
     highest = max(logit.data for logit in logits)
     exps = [(logit - highest).exp() for logit in logits]
