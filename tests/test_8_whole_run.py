@@ -41,7 +41,7 @@ def test_the_recorded_run(tmp_path):
 
 
 @pytest.mark.skipif(
-    not NAMES, reason="MICROGPT_NAMES names no file: see 'The published run' in README.md for it"
+    not NAMES, reason="MICROGPT_NAMES is not set to a copy of the names that the script downloads"
 )
 def test_the_published_run_on_the_classic_names(tmp_path):
     reproduce(tmp_path, NAMES, "names.json")
