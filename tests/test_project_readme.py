@@ -36,9 +36,9 @@ def test_the_first_screen_is_that_of_the_recorded_run():
     lines += [f"step    1 / 1000 | loss {run['losses'][0]:.4f}", "..."]
     lines += [f"step 1000 / 1000 | loss {run['losses'][-1]:.4f}", ""]
     lines += ["--- inference (new, hallucinated names) ---"]
-    lines += [f"sample {i:2d}: {name}" for i, name in enumerate(run["names"][:1], start=1)]
+    lines += [f"sample {i:2d}: {name}" for i, name in enumerate(run["names"][:2], start=1)]
     assert blocks("text") == ["\n".join([*lines, "...", ""])]
-    assert "Seven of the 20 names, such as dayne, are real" in TEXT
+    assert "Seven of the 20 names, such as dayne, are in the data" in TEXT
     assert "dayne" in names
     assert sum(name in names for name in run["names"]) == 7
 
@@ -97,7 +97,7 @@ def test_a_look_inside_the_recorded_run_shows_what_the_readme_shows(tmp_path):
     lines = "".join(blocks("python"))
     shown = at_the_prompt(tmp_path, lines)
     expected = re.findall(r"^# (.*)$", lines, re.MULTILINE)
-    assert len(expected) == 3 + 4 + 5
+    assert len(expected) == 2 + 4 + 5
     assert [line.strip() for line in shown.strip().split("\n")] == [e.strip() for e in expected]
 
 
