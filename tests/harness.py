@@ -119,6 +119,10 @@ def names_of(printed):
     return re.findall(r"^sample +\d+: (.*)$", printed, re.MULTILINE)
 
 
+def nodes(script, numbers):
+    return [script.Value(x) for x in numbers]
+
+
 def numeric_gradient(function, point, step=1e-5):
     """Return the derivatives of a function of plain numbers by central finite differences."""
     gradient = []

@@ -5,14 +5,10 @@ import random
 
 import pytest
 import reference
-from harness import load, numeric_gradient, own_names, says
+from harness import load, nodes, numeric_gradient, own_names, says
 
 NAMES = ["abc", "cab", "bb", "acca"]
 SMALL = {"n_layer": 2, "n_embd": 4, "n_head": 2, "block_size": 4}
-
-
-def nodes(script, numbers):
-    return [script.Value(x) for x in numbers]
 
 
 def data(values):

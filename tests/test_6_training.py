@@ -8,15 +8,11 @@ from collections import Counter
 
 import pytest
 import reference
-from harness import load, losses_of, names_of, numeric_gradient, own_names, says
+from harness import load, losses_of, names_of, nodes, numeric_gradient, own_names, says
 from held_out import loss_per_character
 
 DOCS = ["abca", "cab", "bb"]
 TINY = {"n_layer": 2, "n_embd": 4, "n_head": 2, "block_size": 3}
-
-
-def nodes(script, numbers):
-    return [script.Value(x) for x in numbers]
 
 
 # The loss.
