@@ -1,7 +1,9 @@
-"""One untrained script of the default size, which every test gets as it was when it was loaded."""
+"""What several tests share: an untrained script of the default size, and the recorded run."""
+
+import re
 
 import pytest
-from harness import LETTERS, load
+from harness import LETTERS, ROOT, load, put_input, run
 
 
 @pytest.fixture(scope="session")
@@ -10,16 +12,25 @@ def loaded():
     script.num_steps = 1000
     return script
 
-
 @pytest.fixture
 def script(loaded):
+    """The untrained script, as it was when it was loaded."""
     before = [p.data for p in loaded.params]
     yield loaded
     for p, x in zip(loaded.params, before):
         p.data, p.grad = x, 0.0
     loaded.m[:] = loaded.v[:] = [0.0] * len(before)
 
-
 @pytest.fixture
 def Value(script):
     return script.Value
+
+@pytest.fixture(scope="session")
+def the_run(tmp_path_factory):
+    """The whole run on the project's names, and then the README's snippets at its prompt."""
+    folder = tmp_path_factory.mktemp("run")
+    put_input(folder, None)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    snippets = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    lines = "\n".join(snippet for snippet in snippets if "# " in snippet)
+    return run(folder, "-i", typed=lines)

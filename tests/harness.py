@@ -1,11 +1,10 @@
-"""Load or run microgpt.py as it is, with some of its knobs turned.
+"""Load or run microgpt.py as it is, with some of its settings turned.
 
-The script runs from top to bottom when it is loaded; there is no switch in it for the tests' sake.
-So a knob is turned in its text: each `name=value` replaces the one line `name = ...`.
+The script has no switch for the tests' sake: a setting is turned in its text, where each `name=value`
+replaces the one line `name = ...`.
 """
 
 import contextlib
-import gc
 import hashlib
 import importlib.util
 import io
@@ -23,11 +22,9 @@ SCRIPT = ROOT / "microgpt.py"
 INPUT = ROOT / "input.txt"
 LETTERS = ["nopqrstuvwxyz", "abcdefghijklm"]  # two documents, and the vocabulary of the names
 
-
 def recorded(name):
     """Return the recorded run on the data set of this name."""
     return json.loads((ROOT / "tests/recorded" / name).read_text(encoding="utf-8"))
-
 
 def own_names():
     """Return the names of the project's own input.txt, in the order of the file."""
@@ -36,24 +33,22 @@ def own_names():
     assert known, "input.txt is not the project's own: 'git checkout input.txt' brings that back"
     return content.decode().split()
 
-
-def turned(knobs, changes=()):
-    """Return the text of the script with these knobs turned and (old, new) pieces changed."""
+def turned(settings, changes=()):
+    """Return the text of the script with these settings, and (old, new) pieces changed."""
     text = SCRIPT.read_text(encoding="utf-8")
     for old, new in changes:
         assert text.count(old) == 1, f"microgpt.py has {text.count(old)} places that read {old!r}"
         text = text.replace(old, new)
-    for name, value in knobs.items():
+    for name, value in settings.items():
         text, hits = re.subn(rf"^{name} = .*$", f"{name} = {value!r}", text, flags=re.MULTILINE)
         assert hits == 1, f"microgpt.py has {hits} lines '{name} = ...'"
     return text
 
-
-def says(sentence):
+def says(*sentences):
     """Check that the script says so: what is then tested is what a reader reads."""
     text = re.sub(r"^ *#", " ", SCRIPT.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert sentence in " ".join(text.split()), "the script does not say this any more"
-
+    for sentence in sentences:
+        assert sentence in " ".join(text.split()), f"the script does not say: {sentence}"
 
 def put_input(folder, docs):
     """Write the documents (None: the project's own names; or bytes) to the folder's input.txt."""
@@ -62,21 +57,15 @@ def put_input(folder, docs):
         shutil.copy(INPUT, folder)
     else:
         content = docs if isinstance(docs, bytes) else ("\n".join(docs) + "\n").encode()
-        (folder / "input.txt").write_bytes(content)
+        Path(folder, "input.txt").write_bytes(content)
 
-
-def load(docs=None, changes=(), **knobs):
-    """Run the script in this process, in a scratch folder; return it as a module.
-
-    Its globals are the module's attributes; `printed` is what it printed. Ctrl-C is for the tests.
-    """
-    printed = io.StringIO()
-    before = os.getcwd()
+def load(docs=None, changes=(), **settings):
+    """Run the script in this process; return it as a module, whose `printed` is what it printed."""
+    printed, before = io.StringIO(), os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
-        put_input(Path(folder), docs)
+        put_input(folder, docs)
         path = Path(folder, "microgpt.py")
-        text = turned(knobs, changes).replace("suppress(KeyboardInterrupt)", "suppress()")
-        path.write_text(text, encoding="utf-8")
+        path.write_text(turned(settings, changes), encoding="utf-8")
         spec = importlib.util.spec_from_file_location("microgpt", path)
         module = importlib.util.module_from_spec(spec)
         os.chdir(folder)
@@ -85,43 +74,34 @@ def load(docs=None, changes=(), **knobs):
                 spec.loader.exec_module(module)
         finally:
             os.chdir(before)
-            gc.enable()
     module.printed = printed.getvalue()
     return module
 
-
-def start(folder, changes=(), env=None, stdout=subprocess.PIPE, **knobs):
-    """Start the script as a person would, in the folder as it is; return the process."""
-    Path(folder, "microgpt.py").write_text(turned(knobs, changes), encoding="utf-8")
-    return subprocess.Popen(
-        [sys.executable, "microgpt.py"],
+def run(folder, *options, changes=(), typed=None, **settings):
+    """Run the script as a person would, in the folder as it is; return the finished process."""
+    Path(folder, "microgpt.py").write_text(turned(settings, changes), encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, *options, "microgpt.py"],
         cwd=folder,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "", **(env or {})},
-        stdout=stdout,
-        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "no_proxy": "*"},
+        input=typed,
+        capture_output=True,
         encoding="utf-8",
+        timeout=300,
+        check=False,
     )
 
-
-def run(folder, **kwargs):
-    """Run the script to its end; return its exit code, output and errors."""
-    with start(folder, **kwargs) as process:
-        printed, errors = process.communicate(timeout=300)
-    return process.returncode, printed, errors
-
-
 def losses_of(printed):
-    found = re.findall(r"^step +\d+ / +\d+ \| loss (\S+)$", printed, re.MULTILINE)
-    return [float(loss) for loss in found]
-
+    return [float(loss) for loss in re.findall(r"step +\d+ / +\d+ \| loss ([^\s]+)", printed)]
 
 def names_of(printed):
     return re.findall(r"^sample +\d+: (.*)$", printed, re.MULTILINE)
 
-
 def nodes(script, numbers):
     return [script.Value(x) for x in numbers]
 
+def data(values):
+    return [value.data for value in values]
 
 def numeric_gradient(function, point, step=1e-5):
     """Return the derivatives of a function of plain numbers by central finite differences."""

@@ -12,24 +12,19 @@ def numbers(script, parameters=None):
     draw = iter(parameters or [p.data for p in script.params])
     return {name: [[next(draw) for _ in row] for row in m] for name, m in script.state_dict.items()}
 
-
 def matvec(matrix, vector):
     return [math.fsum(a * b for a, b in zip(row, vector)) for row in matrix]
-
 
 def normed(vector):
     mean_square = math.fsum(a * a for a in vector) / len(vector)
     return [a / math.sqrt(mean_square + 1e-5) for a in vector]
 
-
 def probabilities(logits):
     exps = [math.exp(a) for a in logits]
     return [e / math.fsum(exps) for e in exps]
 
-
 def plus(a, b):
     return [x + y for x, y in zip(a, b)]
-
 
 def attend(xs, state, layer, n_head):
     """Causal multi-head attention for a list of positions (Vaswani et al. 2017, section 3.2)."""
@@ -52,7 +47,6 @@ def attend(xs, state, layer, n_head):
         outputs.append(matvec(state[f"{layer}.attn_wo"], mixed))
     return outputs
 
-
 def logits_of(tokens, state, n_head):
     """Return the logits at every position of the tokens."""
     xs = [normed(plus(state["wte"][token], state["wpe"][t])) for t, token in enumerate(tokens)]
@@ -64,7 +58,6 @@ def logits_of(tokens, state, n_head):
         xs = [plus(x, matvec(state[f"{name}.mlp_fc2"], h)) for x, h in zip(xs, hidden)]
         layer += 1
     return [matvec(state["lm_head"], x) for x in xs]
-
 
 def loss_of(tokens, state, n_head, block_size):
     """Return the mean over the positions of minus the logarithm of the next token's probability."""
