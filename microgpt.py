@@ -81,8 +81,8 @@ class Value:
     def __rtruediv__(self, other): return self**-1 * other
 
     # *Backpropagation* finds all slopes in one *backward pass*; nudging would take one
-    # pass for each number. A node passes its gradient on when it has all of it: from
-    # c * c + c, c must get both 2 * c and 1. So `order`, sources first, is reversed.
+    # pass for each number. Before a node passes its gradient on, it must have it all:
+    # in c * c + c, c gets 2 * c and 1. So `order`, sources first, is walked in reverse.
     def backward(self):  # once for each graph
         order, stack = {}, [self]  # a dict keeps its order
         while stack:
@@ -153,12 +153,12 @@ def log_sum_exp(scores):  # [n] -> scalar
 # their sum makes them sum to 1. [2, 1, 0] becomes [0.67, 0.24, 0.09].
 def softmax(scores):  # [n] -> [n]
     log_total = log_sum_exp(scores)
-    return [(score - log_total).exp() for score in scores]  # minus a log divides
+    return [(score - log_total).exp() for score in scores]  # subtracting a log divides
 
 # *RMSNorm* (Zhang & Sennrich 2019) keeps vectors at one scale: [3, 4] and [300, 400]
 # both become about [0.85, 1.13].
 def rmsnorm(x):  # [n] -> [n]
-    scale = (dot(x, x) / len(x) + 1e-5) ** -0.5  # 1e-5: never 0
+    scale = (dot(x, x) / len(x) + 1e-5) ** -0.5  # 1e-5 avoids 1 / 0
     return [xi * scale for xi in x]
 
 # In *attention* (Vaswani et al. 2017), a token gathers what it needs from itself and

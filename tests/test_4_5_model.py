@@ -108,7 +108,7 @@ def test_rmsnorm_keeps_the_direction_and_fixes_the_length(script):
         out = data(script.rmsnorm(nodes(script, numbers)))
         assert out == pytest.approx([0.85, 1.13], abs=0.005)
         assert out[1] / out[0] == pytest.approx(4 / 3)
-    says("1e-5: never 0")
+    says("1e-5 avoids 1 / 0")
     assert data(script.rmsnorm(nodes(script, [0.0] * 4))) == [0, 0, 0, 0]
     assert script.rmsnorm(nodes(script, [1e-3]))[0].data == pytest.approx(1e-3 / 1.1e-5**0.5)
 
