@@ -101,7 +101,7 @@ class Value:
 
 # Nearly all the work is dot products. With a node for each `*` and `+`, 16 pairs would
 # take 31. One is enough: its slope along each factor is the other factor.
-def dot(xs, ys):  # [n], [n] -> scalar ([n]: a list of n numbers)
+def dot(xs, ys):  # [n], [n] -> scalar ([n]: n numbers)
     assert len(xs) == len(ys), f"a dot product of {len(xs)} numbers with {len(ys)}"
     x_data, y_data = [x.data for x in xs], [y.data for y in ys]
     return Value(sum(map(mul, x_data, y_data)), (*xs, *ys), y_data + x_data)
@@ -144,7 +144,7 @@ def add(x, y):  # [n], [n] -> [n]
 def linear(x, w):  # [n_in], [n_out][n_in] -> [n_out]
     return [dot(row, x) for row in w]
 
-# The log of a sum of exps. As exp(1000) overflows, the highest is taken off at first.
+# Log of a sum of exps. As exp(1000) overflows, subtract the highest, then add it back.
 def log_sum_exp(scores):  # [n] -> scalar
     highest = max(score.data for score in scores)
     return sum((score - highest).exp() for score in scores).log() + highest
@@ -187,9 +187,9 @@ def mlp(x, prefix):  # [n_embd], str -> [n_embd]
     hidden = [h.relu() for h in linear(x, state_dict[f"{prefix}.mlp_fc1"])]
     return linear(hidden, state_dict[f"{prefix}.mlp_fc2"])
 
-# Attention's sum ignores order, so each position has an embedding, too. Attention and
-# MLP only add to `x` (*residual connections*, He et al. 2015): ten layers of slope 0.1
-# would shrink a gradient to 1e-10, but ten of slope 1 + 0.1 make it 2.6.
+# A layer of attention ignores order, so each position has an embedding, too. Attention
+# and MLP only add to `x` (*residual connections*, He et al. 2015): ten layers of slope
+# 0.1 would shrink a gradient to 1e-10, but ten of slope 1 + 0.1 make it 2.6.
 def gpt(token_id, pos_id, cache):  # int, int, [n_layer] (keys, values) -> [vocab_size]
     x = rmsnorm(add(state_dict["wte"][token_id], state_dict["wpe"][pos_id]))
     for i, (keys, values) in enumerate(cache):
@@ -241,8 +241,8 @@ for step in range(num_steps):
 
 # 7. Inference
 # ======================================================================================
-# Now the model writes: each token drawn is fed back in, until `BOS` is drawn. A low
-# *temperature* makes it safer: divided by 0.5, [2, 1, 0] becomes [0.87, 0.12, 0.02].
+# Now the model writes: each token drawn is fed back in, until `BOS` is drawn. Dividing
+# logits by a low *temperature* is safer: at 0.5, [2, 1, 0] gives [0.87, 0.12, 0.02].
 temperature = 0.5
 
 def sample(text=""):  # "mar" -> "maria", perhaps

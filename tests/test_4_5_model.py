@@ -60,7 +60,7 @@ def test_the_parameters_are_drawn_in_the_published_order():
 
 def test_gpt_computes_what_the_papers_say_over_the_whole_context(sized):
     """One token at a time with a cache gives what a full recomputation gives."""
-    tokens = ([3, 0, 2, 2, 1, 0, 1] * 3)[: sized.block_size]
+    tokens = ([3, 0, 2, 2, 1, 0, 1] * 12)[: sized.block_size]
     expected = reference.logits_of(tokens, reference.numbers(sized), sized.n_head)
     for ours, theirs in zip(run_gpt(sized, tokens), expected):
         assert data(ours) == pytest.approx(theirs, rel=1e-9, abs=1e-9)
@@ -94,7 +94,7 @@ def test_softmax_gives_probabilities_that_depend_on_differences_only(script):
     assert data(script.softmax(nodes(script, [0, 600.0])))[0] == pytest.approx(math.exp(-600))
 
 def test_the_logarithm_of_a_sum_of_exponentials_is_found_where_exp_would_overflow(script):
-    says("As exp(1000) overflows, the highest is taken off at first.")
+    says("As exp(1000) overflows, subtract the highest, then add it back.")
     with pytest.raises(OverflowError):
         math.exp(1000)
     plain = math.log(math.exp(0.5) + math.exp(-2) + math.exp(3))
@@ -183,7 +183,7 @@ def test_what_changes_in_one_head_changes_its_own_slice_only(default):
         assert [a != b for a, b in zip(after, before)] == [False] * 4 + [True] * 4 + [False] * 8
 
 def test_without_position_embeddings_one_layer_cannot_tell_the_order(default):
-    says("Attention's sum ignores order, so each position has an embedding, too.")
+    says("A layer of attention ignores order, so each position has an embedding, too.")
 
     def same():
         here, there = [run_gpt(default, tokens)[-1] for tokens in ([1, 2, 3, 0], [3, 1, 2, 0])]

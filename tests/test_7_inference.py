@@ -47,12 +47,14 @@ def draws(trained, monkeypatch):
     monkeypatch.setattr(trained.random, "choices", choices)
     return collected
 
-def test_every_letter_is_drawn_by_the_probabilities_that_follow_from_all_before_it(trained, draws):
+def test_a_letter_is_drawn_by_the_probabilities_after_all_before_it(trained, draws, monkeypatch):
+    monkeypatch.setattr(trained, "temperature", 0.1)
     state = reference.numbers(trained)
     assert trained.sample() == "ccccc"
     for t, weights in enumerate(draws):
         logits = reference.logits_of([3, 2, 2, 2, 2][: t + 1], state, 2)[-1]
-        expected = reference.probabilities([z / 0.7 for z in logits])
+        expected = reference.probabilities([z / 0.1 for z in logits])
+        assert min(expected) < 1e-4
         assert weights == pytest.approx(expected, rel=1e-9)
     assert len(draws) == 5
 
@@ -81,7 +83,7 @@ def test_nothing_is_learned_while_the_model_writes(script):
     assert all((p.data, p.grad) == b for p, b in zip(script.params, before))
 
 def test_a_temperature_below_1_makes_draws_safer_and_one_above_bolder(trained, draws, monkeypatch):
-    says("A low *temperature* makes it safer: divided by 0.5, [2, 1, 0] becomes [0.87, 0.12, 0.02].")
+    says("Dividing logits by a low *temperature* is safer: at 0.5, [2, 1, 0] gives [0.87, 0.12, 0.02].")
     monkeypatch.setattr(trained, "gpt", lambda *_: nodes(trained, [2.0, 1.0, 0.0, -99.0]))
     table = {1: [0.67, 0.24, 0.09], 2: [0.51, 0.31, 0.19], 0.5: [0.87, 0.12, 0.02], 0.01: [1, 0, 0]}
     for temperature, expected in table.items():
