@@ -96,7 +96,8 @@ def test_the_sums_are_right_and_some_are_kept_for_asking(tmp_path):
     for line in lines:
         a, b, backwards = re.fullmatch(r"(\d\d)\+(\d\d)=(\d{3})", line).groups()
         assert int(a) + int(b) == int(backwards[::-1])
-    assert "26+29=550" in TEXT and 26 + 29 == int("550"[::-1])
+    assert '`sample("26+29=")` gives `26+29=550`' in TEXT
+    assert "26+29=550" not in lines, "it was not in the list"
     finished = run(tmp_path, **quick)
     assert (finished.returncode, finished.stdout[:29]) == (0, "num docs: 9700\nvocab size: 13")
 
