@@ -40,8 +40,8 @@ def encode(doc):  # "emma" -> [26, 4, 12, 12, 0, 26]
 
 # 3. Autograd
 # ======================================================================================
-# To learn is to lower the *loss*, which says how wrong the guesses are. If a number in
-# the model is nudged, how far does the loss move? All these slopes form the *gradient*.
+# To learn is to lower the *loss*: how wrong the guesses are. Nudge a number in a model,
+# and the loss moves. How many times as far is a slope, and all form the *gradient*.
 class Value:
     """A number that remembers what it came from: a node of the *computation graph*.
 
@@ -140,7 +140,7 @@ print(f"num params: {len(params)}")
 def add(x, y):  # [n], [n] -> [n]
     return [xi + yi for xi, yi in zip(x, y)]
 
-# Each row of `w` looks for a pattern: [3, 4] and [0, -1] find 11 and -2 in x = [1, 2].
+# Each row of `w` looks for a pattern: in x = [1, 2], [3, 4] finds 3 * 1 + 4 * 2 = 11.
 def linear(x, w):  # [n_in], [n_out][n_in] -> [n_out]
     return [dot(row, x) for row in w]
 

@@ -1,7 +1,6 @@
 """The model once more, on plain numbers: no autograd, no cache, all positions again for each one.
 
-Written from the papers rather than from the script, to compare the script with. `state` maps the
-names of `state_dict` to matrices of floats.
+Written from the papers, to compare the script with; `state` is its `state_dict` with floats.
 """
 
 import math

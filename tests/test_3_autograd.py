@@ -58,6 +58,7 @@ def test_the_slope_of_a_times_b_plus_a(Value):
     assert 2.001 * 3 + 2.001 == pytest.approx(8.004)
 
 def test_a_node_that_is_nudged_moves_the_loss_by_its_gradient_times_as_far(Value):
+    says("Nudge a number in a model, and the loss moves. How many times as far is a slope")
     says("`grad` is the slope of the loss along it, its *derivative*.")
     a = Value(0.3)
     middle = exp(a) * a

@@ -79,7 +79,7 @@ def test_every_gradient_of_a_small_model_is_the_slope_of_the_loss():
     assert [p.grad for p in script.params] == pytest.approx(slopes, rel=1e-5, abs=1e-8)
 
 def test_linear_is_a_dot_product_with_each_row(script):
-    says("Each row of `w` looks for a pattern: [3, 4] and [0, -1] find 11 and -2 in x = [1, 2].")
+    says("Each row of `w` looks for a pattern: in x = [1, 2], [3, 4] finds 3 * 1 + 4 * 2 = 11.")
     rows = [nodes(script, row) for row in ([3, 4], [0, -1])]
     assert data(script.linear(nodes(script, [1, 2]), rows)) == [11, -2]
 
