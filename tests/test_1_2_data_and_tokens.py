@@ -28,7 +28,7 @@ def test_a_token_is_the_place_of_a_character_among_all_that_occur():
     assert (script.BOS, script.vocab_size) == (len(alphabet) + 4, len(alphabet) + 5)
     assert script.encode("cba ") == [script.BOS, 3, 2, 1, 0, script.BOS]
 
-def test_emma(script):
+def test_emma_is_four_letters_between_two_bos(script):
     says('"emma" -> [26, 4, 12, 12, 0, 26]')
     says("opens a document, so that the first letter follows something, and closes it, so that")
     assert script.encode("emma") == [26, 4, 12, 12, 0, 26]
@@ -46,8 +46,8 @@ def test_line_ends_blanks_and_a_byte_order_mark_are_not_letters(content):
 
 WRITINGS = "ἀγάπη λόγος|שרה דוד|李明 王芳|🐍🙂 🙂|Ann-Lee bo-li|e\u0301 \u00e9"
 
-@pytest.mark.parametrize("docs", [docs.split() for docs in WRITINGS.split("|")])
+@pytest.mark.parametrize("docs", WRITINGS.split("|"))
 def test_any_writing_of_the_world_can_be_learned_character_by_character(docs):
-    script = load(docs, num_steps=30, n_embd=8, n_head=2, learning_rate=0.05, temperature=0.1)
-    assert script.uchars == sorted(set("".join(docs)))
-    assert set(names_of(script.printed)) <= set(docs)
+    script = load(docs.split(), num_steps=30, n_embd=8, n_head=2, learning_rate=0.05, temperature=0.1)
+    assert script.uchars == sorted(set(docs) - {" "})
+    assert set(names_of(script.printed)) <= set(docs.split())

@@ -36,16 +36,16 @@ OPERATIONS = (
 POSITIVE_ONLY = "a**0.5 | a**-0.5 | b**1.5 | log(a) | log(a / b)"
 
 @pytest.mark.parametrize("operation", OPERATIONS.split(" | "))
-def test_the_slope_of_an_operation(Value, operation):
+def test_the_slope_is_the_one_seen_by_trying(Value, operation):
     for point in [(0.7, -1.3), (-2.1, 0.4), (3.0, 2.5), (-0.9, -0.4)]:
         check(Value, eval(f"lambda a, b: {operation}", globals()), point)
 
 @pytest.mark.parametrize("operation", POSITIVE_ONLY.split(" | "))
-def test_the_slope_of_an_operation_on_positive_numbers(Value, operation):
+def test_the_slope_of_a_positive_number_is_the_one_seen_by_trying(Value, operation):
     for point in [(0.2, 1.0), (2.5, 0.4)]:
         check(Value, eval(f"lambda a, b: {operation}", globals()), point)
 
-def test_the_slope_of_a_times_b_plus_a(Value):
+def test_the_slope_of_a_times_b_plus_a_along_a_is_b_plus_1(Value):
     says("Take `a * b + a` at a = 2 and b = 3. It is 8, and at a = 2.001 it is 8.004. Its slope")
     says("along `a` is 4: 3 by way of the product, 1 directly.")
     says("multiply the slopes along each path, and add up the paths")

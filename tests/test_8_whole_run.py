@@ -41,7 +41,7 @@ def test_the_published_run_on_the_classic_names(tmp_path):
     assert (finished.returncode, finished.stderr) == (0, "")
     is_recorded(finished.stdout, "names.json")
 
-def test_what_is_printed():
+def test_a_run_prints_its_counts_its_losses_and_twenty_samples():
     script = load(["abca", "cab", "bb"], num_steps=2, n_embd=4, n_head=2)
     printed = re.sub(r"\d\.\d{4}(?=\r)|(?<=: )[abc]*$", "*", script.printed, flags=re.MULTILINE)
     title = "\n--- inference (new, hallucinated names) ---\n"
