@@ -40,8 +40,8 @@ def encode(doc):  # "emma" -> [26, 4, 12, 12, 0, 26]
 
 # 3. Autograd
 # ======================================================================================
-# To learn is to lower the *loss*: how wrong the guesses are. Nudge a number in a model,
-# and the loss moves. How many times as far is a slope, and all form the *gradient*.
+# Learning lowers the *loss*, which says how wrong the guesses are. If nudging a number
+# by 0.001 moves the loss by 0.004, its slope is 4. All such slopes form the *gradient*.
 class Value:
     """A number that remembers what it came from: a node of the *computation graph*.
 

@@ -55,10 +55,10 @@ def test_the_slope_of_a_times_b_plus_a_along_a_is_b_plus_1(Value):
     loss.backward()
     assert (loss.data, a.grad) == (8, 4)
     assert (product._slopes[0] * loss._slopes[0], loss._slopes[1]) == (3, 1)
-    assert 2.001 * 3 + 2.001 == pytest.approx(8.004)
+    assert 2.001 * 3 + 2.001 == pytest.approx(8.004) == 8 + 0.001 * a.grad
 
 def test_a_node_that_is_nudged_moves_the_loss_by_its_gradient_times_as_far(Value):
-    says("Nudge a number in a model, and the loss moves. How many times as far is a slope")
+    says("If nudging a number by 0.001 moves the loss by 0.004, its slope is 4.")
     says("`grad` is the slope of the loss along it, its *derivative*.")
     a = Value(0.3)
     middle = exp(a) * a
