@@ -81,8 +81,8 @@ class Value:
     def __rtruediv__(self, other): return self**-1 * other
 
     # *Backpropagation* finds all slopes in one *backward pass*; nudging would take one
-    # pass for each number. Before a node passes its gradient on, it must have it all:
-    # in c * c + c, c gets 2 * c and 1. So `order`, sources first, is walked in reverse.
+    # pass for each number. A node passes its gradient on once it has it all: c gets
+    # 2 * c and 1 in c * c + c. So the *topological order*, sources first, is reversed.
     def backward(self):  # once for each graph
         order, stack = {}, [self]  # a dict keeps its order
         while stack:
@@ -177,7 +177,7 @@ def attention(x, prefix, keys, values):  # [n_embd], str, [t][n_embd] twice -> [
         # Wider heads make larger scores, until one token takes all: 4 against 0 gets
         # 0.98. Divided by the root of `head_dim`, it gets 0.88.
         weights = softmax([score / head_dim**0.5 for score in scores])
-        columns = zip(*[value[head] for value in values])  # transposed: [head_dim][t]
+        columns = list(zip(*[value[head] for value in values]))  # transposed
         gathered += linear(weights, columns)
     return linear(gathered, state_dict[f"{prefix}.attn_wo"])  # mixes the heads
 
@@ -213,9 +213,9 @@ def loss_of(doc):  # str -> scalar
     return sum(losses) / len(losses)
 
 # The gradient points uphill, so we step down. One name's gradient is noisy, so *Adam*
-# (Kingma & Ba 2015) averages: `m` over gradients, `v` over their squares. Both start at
-# 0, so after one step m is only 0.15 of a gradient; *bias correction* divides by that.
-# Then m / sqrt(v) nears 1 or -1 if the gradients agree, 0 if they cancel.
+# (Kingma & Ba 2015) keeps moving averages, `m` of gradients and `v` of their squares.
+# Both start at 0, so after one step m is only 0.15 of a gradient; *bias correction*
+# divides by that. Then m / sqrt(v) nears 1 or -1 if gradients agree, 0 if they cancel.
 num_steps = 1000
 learning_rate = 0.01  # of the first step; falls to 0
 beta1 = 0.85  # how much of m each step keeps

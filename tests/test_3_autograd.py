@@ -66,7 +66,7 @@ def test_a_node_that_is_nudged_moves_the_loss_by_its_gradient_times_as_far(Value
     assert middle.grad == pytest.approx(*numeric_gradient(lambda x: x * x, [middle.data]))
 
 def test_a_node_passes_its_gradient_on_when_it_has_all_of_it(Value):
-    says("Before a node passes its gradient on, it must have it all: in c * c + c, c gets 2 * c and 1.")
+    says("A node passes its gradient on once it has it all: c gets 2 * c and 1 in c * c + c.")
     a = Value(3.0)
     c = 2 * a
     (c * c + c).backward()

@@ -108,7 +108,7 @@ def test_after_one_step_m_is_a_small_part_of_the_gradient(script):
     assert (script.m[0], script.v[0]) == pytest.approx((0.15 * 2, 0.01 * 2**2))
 
 def test_steps_are_long_where_gradients_agree_and_short_where_they_cancel():
-    says("m / sqrt(v) nears 1 or -1 if the gradients agree, 0 if they cancel.")
+    says("Then m / sqrt(v) nears 1 or -1 if gradients agree, 0 if they cancel.")
     assert one_parameter_after([-3.0] * 100)[-1] == pytest.approx(-1, abs=1e-4)
     assert abs(one_parameter_after([3.0, -3.0] * 500)[-1]) < 0.1
 
