@@ -153,7 +153,7 @@ def log_sum_exp(scores):  # [n] -> scalar
 # their sum makes them sum to 1. [2, 1, 0] becomes [0.67, 0.24, 0.09].
 def softmax(scores):  # [n] -> [n]
     log_total = log_sum_exp(scores)
-    return [(score - log_total).exp() for score in scores]  # subtracting a log divides
+    return [(score - log_total).exp() for score in scores]  # e**(a - log b) = e**a / b
 
 # *RMSNorm* (Zhang & Sennrich 2019) keeps vectors at one scale: [3, 4] and [300, 400]
 # both become about [0.85, 1.13].
