@@ -3,8 +3,7 @@
     python tests/held_out.py n_embd=32 n_layer=2 num_steps=20000 learning_rate=0.00125
 
 turns these settings and prints what the README says about them; `--without-positions` gives every
-token the first position. Use PyPy. 1,500 of the names are kept from the training: 1,000 are the test,
-and 500 (`--validation`) are for choosing a learning rate.
+token the first position. 1,000 names are the test, and 500 (`--validation`) for choosing settings.
 """
 
 import argparse

@@ -37,6 +37,7 @@ POSITIVE_ONLY = "a**0.5 | a**-0.5 | b**1.5 | log(a) | log(a / b)"
 
 @pytest.mark.parametrize("operation", OPERATIONS.split(" | "))
 def test_the_slope_is_the_one_seen_by_trying(Value, operation):
+    says("if x moves, x + y moves as far, and x * y moves y times as far")
     for point in [(0.7, -1.3), (-2.1, 0.4), (3.0, 2.5), (-0.9, -0.4)]:
         check(Value, eval(f"lambda a, b: {operation}", globals()), point)
 

@@ -23,6 +23,7 @@ def one_guess(script, monkeypatch, logits, doc):
     return loss.data, [logit.grad for logit in logits]
 
 def test_a_guess_costs_minus_the_logarithm_of_its_probability(script, monkeypatch):
+    says("A guess costs minus the natural log of the probability it gave to the right token")
     says("0.9 costs 0.11, 0.01 costs 4.61, and a blind guess among 27 tokens costs log(27) = 3.30")
     for p, cost in ((0.9, 0.11), (0.01, 4.61), (1 / 27, 3.30)):
         logits = [math.log(p)] + [math.log((1 - p) / 26)] * 26
@@ -73,6 +74,7 @@ def plain_adam(parameters, gradients, steps, rate=0.01, beta1=0.85, beta2=0.99, 
 
 @pytest.mark.parametrize(("eps", "rate"), [(1e-8, 0.01), (0.5, 100.0)])
 def test_adam_is_the_algorithm_of_the_paper_for_gradients_of_any_size(eps, rate):
+    says("keeps moving averages, `m` of gradients and `v` of their squares")
     script = load(DOCS, num_steps=0, learning_rate=rate, eps_adam=eps, **TINY)
     script.num_steps = 6
     draw = random.Random(5)

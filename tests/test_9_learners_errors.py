@@ -58,7 +58,6 @@ def test_an_input_txt_that_is_there_is_used_as_it_is(tmp_path):
         (http("200 OK", NAMES[: len(NAMES) // 2], len(NAMES)), "IncompleteRead"),
         (b"", "closed connection"),
     ],
-    ids=["404", "half", "nothing"],
 )
 def test_half_a_list_does_not_become_input_txt(tmp_path, answer, words):
     refused(tmp_path, words, left=["microgpt.py"], names_url=server(answer))
