@@ -1,9 +1,7 @@
 """What several tests share: an untrained script of the default size, and the recorded run."""
 
-import re
-
 import pytest
-from harness import LETTERS, ROOT, load, put_input, run
+from harness import LETTERS, SNIPPETS, load, put_input, run
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +28,5 @@ def the_run(tmp_path_factory):
     """The whole run on the project's names, and then the README's snippets at its prompt."""
     folder = tmp_path_factory.mktemp("run")
     put_input(folder, None)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    snippets = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
-    lines = "\n".join(snippet for snippet in snippets if "# " in snippet)
-    return run(folder, "-i", typed=lines)
+    show = [snippet for snippet in SNIPPETS if "# " in snippet]  # it says what it shows
+    return run(folder, "-i", typed="\n".join(show))

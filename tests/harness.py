@@ -20,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "microgpt.py"
 INPUT = ROOT / "input.txt"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 LETTERS = ["nopqrstuvwxyz", "abcdefghijklm"]  # two documents, and the vocabulary of the names
 
 def recorded(name):

@@ -226,9 +226,8 @@ def test_parameters_that_start_equal_stay_equal(default):
 
 SLIPS = {
     "fc1 and fc2 swapped": [
-        ("matrix(4 * n_embd, n_embd)", "matrix(4 * n_embd, 0 + n_embd)"),
-        ("matrix(n_embd, 4 * n_embd)", "matrix(4 * n_embd, n_embd)"),
-        ("matrix(4 * n_embd, 0 + n_embd)", "matrix(n_embd, 4 * n_embd)"),
+        ('mlp_fc1"] = matrix(4 * n_embd, n_embd)', 'mlp_fc1"] = matrix(n_embd, 4 * n_embd)'),
+        ('mlp_fc2"] = matrix(n_embd, 4 * n_embd)', 'mlp_fc2"] = matrix(4 * n_embd, n_embd)'),
     ],
     "two lists glued together": [
         ('x = add(x, mlp(rmsnorm(x), f"layer{i}"))', 'x = x + mlp(rmsnorm(x), f"layer{i}")')

@@ -13,9 +13,13 @@ TINY = {"n_layer": 2, "n_embd": 8, "n_head": 2, "block_size": 5}
 def trained():
     return load(DOCS, num_steps=30, temperature=0.7, **TINY)
 
+def by_the_reference(trained, tokens, temperature):
+    """Return the probabilities of what follows these tokens, on plain numbers."""
+    logits = reference.logits_of(tokens, reference.numbers(trained), trained.n_head)[-1]
+    return reference.probabilities([z / temperature for z in logits])
+
 def test_names_are_drawn_with_the_probabilities_of_the_trained_model(trained):
-    """The reference on plain numbers, with the same draws, writes the same names."""
-    state = reference.numbers(trained)
+    """The reference, with the same draws, writes the same names."""
     random.seed(42)
     random.shuffle(list(DOCS))
     for _ in trained.params:
@@ -24,8 +28,7 @@ def test_names_are_drawn_with_the_probabilities_of_the_trained_model(trained):
     for _ in range(20):
         tokens = [3]
         while len(tokens) <= 5:
-            logits = reference.logits_of(tokens, state, 2)[-1]
-            (token,) = random.choices(range(4), reference.probabilities([z / 0.7 for z in logits]))
+            (token,) = random.choices(range(4), by_the_reference(trained, tokens, 0.7))
             if token == 3:
                 break
             tokens.append(token)
@@ -49,11 +52,9 @@ def draws(trained, monkeypatch):
 
 def test_a_letter_is_drawn_by_the_probabilities_after_all_before_it(trained, draws, monkeypatch):
     monkeypatch.setattr(trained, "temperature", 0.1)
-    state = reference.numbers(trained)
     assert trained.sample() == "ccccc"
     for t, weights in enumerate(draws):
-        logits = reference.logits_of([3, 2, 2, 2, 2][: t + 1], state, 2)[-1]
-        expected = reference.probabilities([z / 0.1 for z in logits])
+        expected = by_the_reference(trained, [3, 2, 2, 2, 2][: t + 1], 0.1)
         assert min(expected) < 1e-4
         assert weights == pytest.approx(expected, rel=1e-9)
     assert len(draws) == 5
@@ -62,9 +63,7 @@ def test_a_beginning_is_continued_and_nothing_is_drawn_within_it(trained, draws)
     says('def sample(text=""): # "mar" -> "maria", perhaps')
     whole = trained.sample("ab")
     assert (whole, len(draws)) == ("abccc", 3)
-    logits = reference.logits_of([3, 0, 1], reference.numbers(trained), 2)[-1]
-    expected = reference.probabilities([z / 0.7 for z in logits])
-    assert draws[0] == pytest.approx(expected, rel=1e-9)
+    assert draws[0] == pytest.approx(by_the_reference(trained, [3, 0, 1], 0.7), rel=1e-9)
 
 def test_a_beginning_that_fills_the_context_is_given_back(trained, draws):
     assert trained.sample("abcab") == "abcab"

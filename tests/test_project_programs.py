@@ -3,7 +3,8 @@
 import math
 
 import pytest
-from held_out import frequency_loss, loss_per_character, measure, split
+from harness import data, load
+from held_out import WITHOUT_POSITIONS, frequency_loss, loss_per_character, measure, split
 
 
 def test_what_is_measured_on_was_not_trained_on():
@@ -29,4 +30,6 @@ def test_a_row_of_the_table():
     assert row["parameters"] == (27 + 16 + 27) * 8 + 12 * 8**2
     assert row["held-out loss"] < frequency_loss(train, validation[:40], 0) + 0.2
     assert 0 <= row["names in the data"] <= 1 < row["different names"] <= 50
+    start, end = (load(["abc"], WITHOUT_POSITIONS, num_steps=n, n_embd=4, n_head=2) for n in (0, 2))
+    assert data(end.state_dict["wpe"][1]) == data(start.state_dict["wpe"][1]), "never used"
     assert not set(row["new names"].split(", ")) & {*train, *validation, *test}
