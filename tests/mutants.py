@@ -84,7 +84,7 @@ MUTANTS = [
     ("backward starts with 0", "        self.grad = 1.0\n", ""),
     ("backward starts with 2", "        self.grad = 1.0\n", "        self.grad = 2.0\n"),
     ("** without its exponent", "(n * self.data**", "(self.data**"),
-    ("** with the same exponent", "**(n - 1)", "**n"),
+    ("** with the same exponent", "self.data**(n - 1)", "self.data**n"),
     ("exp passes on its argument", "(math.exp(self.data),))", "(self.data,))"),
     ("exp of at most 500", "Value(math.exp(self.data)", "Value(math.exp(min(self.data, 500))"),
     ("exp of at least -500", "Value(math.exp(self.data)", "Value(math.exp(max(self.data, -500))"),
@@ -187,7 +187,7 @@ MUTANTS = [
     ("logits from the embedding", 'linear(x, state_dict["lm_head"])', 'linear(x, state_dict["wte"])'),
     ("exp without its shift", "sum((score - highest).exp()", "sum((score - 0).exp()"),
     ("the highest is not put back", ".log() + highest", ".log()"),
-    ("probabilities of at least 1e-9", "(score - log_total).exp()", "(score - log_total).exp() + 1e-9"),
+    ("probabilities of at least 1e-9", "(score - log_sum).exp()", "(score - log_sum).exp() + 1e-9"),
     ("scores not divided", "score / head_dim**0.5 for", "score for"),
     ("the first slice of the keys", "[key[head] for", "[key[:head_dim] for"),
     ("the first slice of the values", "[value[head] for", "[value[:head_dim] for"),
@@ -212,8 +212,8 @@ MUTANTS = [
     ("the decay one step early", "1 - step / num_steps", "1 - (step + 1) / num_steps"),
     ("a decay that ends at a tenth", "(1 - step / num_steps)", "max(0.1, 1 - step / num_steps)"),
     ("beta2 for beta1", "beta1 * m[i] + (1 - beta1)", "beta2 * m[i] + (1 - beta2)"),
-    ("no correction of m", "(m[i] / m_weight)", "m[i]"),
-    ("no correction of v", "v[i] / v_weight", "v[i]"),
+    ("no correction of m", "(m[i] / m_correction)", "m[i]"),
+    ("no correction of v", "v[i] / v_correction", "v[i]"),
     ("up the hill", "p.data -= lr_t", "p.data += lr_t"),
     ("gradients are kept", "        p.grad = 0.0\n", ""),
     (
@@ -256,8 +256,8 @@ MUTANTS = [
     ("v corrected one step late", "1 - beta2 ** (step + 1)", "1 - beta2 ** (step + 2)"),
     (
         "epsilon under the root",
-        "(math.sqrt(v[i] / v_weight) + eps_adam)",
-        "math.sqrt(v[i] / v_weight + eps_adam)",
+        "((v[i] / v_correction)**0.5 + eps_adam)",
+        "(v[i] / v_correction + eps_adam)**0.5",
     ),
     ("always the first document", "docs[step % len(docs)]", "docs[0]"),
     ("the last document over and over", "docs[step % len(docs)]", "docs[min(step, len(docs) - 1)]"),
@@ -381,7 +381,7 @@ def main():
         if source.count(old) != 1:
             sys.exit(f"mutant '{name}': {source.count(old)} places read {old!r}, there must be one")
         texts.append(source.replace(old, new))
-        before = re.findall(r"^# (\d)\. ", source[: source.index(old)], re.MULTILINE)
+        before = re.findall(r"^### (\d)\. ", source[: source.index(old)], re.MULTILINE)
         sections.append(before[-1] if before else "1")
     survivors, by_lesson = [], 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -8,7 +8,7 @@ from harness import load, names_of, says
 QUICK = {"num_steps": 2, "n_embd": 4, "n_head": 2, "block_size": 4}
 
 def test_the_documents_are_all_the_lines_of_a_file_in_the_order_of_the_seed():
-    says("A language model learns from *documents*: web pages, books or, here, names in a list.")
+    says("Language models learn from *documents*: web pages, books or, here, names.")
     draw = random.Random(0)
     lines = ["".join(draw.choices("zyxabc", k=draw.randrange(1, 5))) for _ in range(50_000)]
     lines[1639] = "late" * 1000
@@ -21,7 +21,6 @@ def test_the_documents_are_all_the_lines_of_a_file_in_the_order_of_the_seed():
     assert script.printed.startswith("num docs: 50000\nvocab size: 10\n")
 
 def test_a_token_is_the_place_of_a_character_among_all_that_occur():
-    says("a character's number is its index here")
     alphabet = [chr(code) for code in range(ord("А"), ord("я"))]
     script = load(["".join(reversed(alphabet)), "aa", "b c"], **QUICK)
     assert script.uchars == [" ", "a", "b", "c", *alphabet]
@@ -30,9 +29,9 @@ def test_a_token_is_the_place_of_a_character_among_all_that_occur():
 
 def test_emma_is_four_letters_between_two_bos(script):
     says('"emma" -> [26, 4, 12, 12, 0, 26]')
-    says("opens a document, so that the first letter follows something, and closes it, so that")
+    says("opens a document, so that its first letter can be guessed, and closes it, so that the")
     assert script.encode("emma") == [26, 4, 12, 12, 0, 26]
-    says("A token is only a label: 12 (m) is not three times 4 (e).")
+    says("A token is only a label: m (12) is not three times e (4).")
     assert script.uchars[12] + script.uchars[4] == "me"
 
 BOM = b"\xef\xbb\xbf"

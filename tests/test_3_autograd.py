@@ -43,12 +43,13 @@ def test_the_slope_is_the_one_seen_by_trying(Value, operation):
 
 @pytest.mark.parametrize("operation", POSITIVE_ONLY.split(" | "))
 def test_the_slope_of_a_positive_number_is_the_one_seen_by_trying(Value, operation):
+    says("`x**n` has slope `n * x**(n - 1)`, log(x) has 1 / x, and exp(x) is its own slope.")
     for point in [(0.2, 1.0), (2.5, 0.4)]:
         check(Value, eval(f"lambda a, b: {operation}", globals()), point)
 
 def test_the_slope_of_a_times_b_plus_a_along_a_is_b_plus_1(Value):
-    says("Take `a * b + a` at a = 2 and b = 3. It is 8, and at a = 2.001 it is 8.004. Its slope")
-    says("along `a` is 4: 3 by way of the product, 1 directly.")
+    says("Take `a * b + a` at a = 2 and b = 3. It is 8, and at a = 2.001 it is 8.004, so it moves")
+    says("4 times as far: 3 through the product, 1 directly.")
     says("multiply the slopes along each path, and add up the paths")
     a, b = Value(2.0), Value(3.0)
     product = a * b
@@ -59,15 +60,16 @@ def test_the_slope_of_a_times_b_plus_a_along_a_is_b_plus_1(Value):
     assert 2.001 * 3 + 2.001 == pytest.approx(8.004) == 8 + 0.001 * a.grad
 
 def test_a_node_that_is_nudged_moves_the_loss_by_its_gradient_times_as_far(Value):
-    says("If nudging a number by 0.001 moves the loss by 0.004, its slope is 4.")
-    says("`grad` is the slope of the loss along it, its *derivative*.")
+    says("up by 0.001 moves the loss up by 0.004, the slope is 4, so nudge it down.")
+    says("`grad` is the *derivative* (slope) of the loss with respect to it.")
     a = Value(0.3)
     middle = exp(a) * a
     (middle * middle).backward()
     assert middle.grad == pytest.approx(*numeric_gradient(lambda x: x * x, [middle.data]))
 
 def test_a_node_passes_its_gradient_on_when_it_has_all_of_it(Value):
-    says("A node passes its gradient on once it has it all: c gets 2 * c and 1 in c * c + c.")
+    says("A node passes `slope * grad` to each source once its own `grad` is complete: if the loss is")
+    says("c * c + c, and c = 2 * a, then c collects 2 * c + 1 before `a` gets 2 times that.")
     a = Value(3.0)
     c = 2 * a
     (c * c + c).backward()
@@ -75,6 +77,7 @@ def test_a_node_passes_its_gradient_on_when_it_has_all_of_it(Value):
     assert a.grad == 2 * c.grad
 
 def test_gradients_of_several_graphs_add_up_in_a_leaf(Value):
+    says("once per graph: grads add up")
     x = Value(2.0)
     (x * x * 3).backward()
     (x * 5).backward()
@@ -82,7 +85,7 @@ def test_gradients_of_several_graphs_add_up_in_a_leaf(Value):
 
 @pytest.mark.parametrize("n", [1, 2, 16, 64])
 def test_a_dot_product_is_the_sum_of_products_and_a_single_node(script, n):
-    says("One is enough: its slope along each factor is the other factor.")
+    says("One is enough: its slope for each factor is the other factor.")
     draw = random.Random(n)
     numbers = [draw.gauss(0, 1) for _ in range(2 * n)]
 
@@ -99,7 +102,7 @@ def test_a_dot_product_is_the_sum_of_products_and_a_single_node(script, n):
     assert list(script.dot(xs, ys)._sources) == xs + ys
 
 def test_sixteen_pairs_as_times_and_plus_are_31_nodes(Value):
-    says("With a node for each `*` and `+`, 16 pairs would take 31.")
+    says("A dot product of 16 pairs would take 31 nodes.")
     products = [Value(1.0) * Value(1.0) for _ in range(16)]
     nodes_of_sum = {functools.reduce(lambda a, b: a + b, products), *products}
     for _ in products:

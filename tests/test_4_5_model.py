@@ -79,13 +79,13 @@ def test_every_gradient_of_a_small_model_is_the_slope_of_the_loss():
     assert [p.grad for p in script.params] == pytest.approx(slopes, rel=1e-5, abs=1e-8)
 
 def test_linear_is_a_dot_product_with_each_row(script):
-    says("Each row of `w` looks for a pattern: in x = [1, 2], [3, 4] finds 3 * 1 + 4 * 2 = 11.")
+    says("Each row of `w` is a pattern: for x = [1, 2], row [3, 4] scores 3 * 1 + 4 * 2 = 11.")
     rows = [nodes(script, row) for row in ([3, 4], [0, -1])]
     assert data(script.linear(nodes(script, [1, 2]), rows)) == [11, -2]
 
 def test_softmax_gives_probabilities_that_depend_on_differences_only(script):
-    says("*Softmax* turns scores into probabilities: exp makes them positive, and division by")
-    says("their sum makes them sum to 1. [2, 1, 0] becomes [0.67, 0.24, 0.09].")
+    says("*Softmax* turns scores into probabilities: exp makes them positive, and dividing by")
+    says("their total makes them sum to 1. [2, 1, 0] becomes [0.67, 0.24, 0.09].")
     for numbers in ([2, 1, 0], [1002, 1001, 1000], [-40, -41, -42]):
         probs = data(script.softmax(nodes(script, numbers)))
         assert probs == pytest.approx([0.67, 0.24, 0.09], abs=0.005)
@@ -94,7 +94,7 @@ def test_softmax_gives_probabilities_that_depend_on_differences_only(script):
     assert data(script.softmax(nodes(script, [0, 600.0])))[0] == pytest.approx(math.exp(-600))
 
 def test_the_logarithm_of_a_sum_of_exponentials_is_found_where_exp_would_overflow(script):
-    says("As exp(1000) overflows, subtract the highest, then add it back.")
+    says("As exp(1000) overflows, the highest score is subtracted first, and added back last.")
     with pytest.raises(OverflowError):
         math.exp(1000)
     plain = math.log(math.exp(0.5) + math.exp(-2) + math.exp(3))
@@ -126,7 +126,7 @@ def test_without_relu_two_matrices_could_be_one(default, monkeypatch):
     assert is_linear()
 
 def test_no_token_sees_the_future(default):
-    says("The *KV cache* ends with this token, so no token sees what it has to guess.")
+    says("Later tokens are not in the *KV cache* yet, so no token sees what it has to guess.")
     tokens = [26, 3, 1, 4, 1, 5]
     before = run_gpt(default, tokens)
     for t in range(1, len(tokens)):
@@ -152,8 +152,8 @@ def attention_outputs(script, xs):
     return [data(script.attention(x, "layer0", keys, values)) for x in xs]
 
 def test_attention_adds_up_values_by_their_weights():
-    says("softmax turns scores into weights for a sum of *values*")
-    says("scores of 2, 1, 0 make 10, 20, 30 into 14.2.")
+    says("Softmax turns scores into weights for a sum of *values*")
+    says("with scores of 2, 1, 0, values of 10, 20, 30 give 14.2.")
     script = load(NAMES, num_steps=0, n_embd=1, n_head=1)
     for letter, number in zip("qkvo", (1, 0, 30, 1)):
         set_to(script, f"layer0.attn_w{letter}", number)
@@ -162,8 +162,9 @@ def test_attention_adds_up_values_by_their_weights():
     assert out.data == pytest.approx(14.2, abs=0.05)
 
 def test_without_the_root_wide_heads_would_look_at_one_token_only(script):
-    says("Wider heads make larger scores, until one token takes all: 4 against 0 gets 0.98.")
-    says("Divided by the root of `head_dim`, it gets 0.88.")
+    says("Wider heads tend to have larger scores, and then one token takes nearly all: 4 against 0")
+    says("gets 0.98. Divided by 2, the root of `head_dim`, it gets 0.88.")
+    assert script.head_dim**0.5 == 2
     for score, weight in ((4, 0.98), (4 / script.head_dim**0.5, 0.88)):
         assert reference.probabilities([score, 0])[0] == pytest.approx(weight, abs=0.005)
     draw = random.Random(4)
@@ -183,7 +184,7 @@ def test_what_changes_in_one_head_changes_its_own_slice_only(default):
         assert [a != b for a, b in zip(after, before)] == [False] * 4 + [True] * 4 + [False] * 8
 
 def test_without_position_embeddings_one_layer_cannot_tell_the_order(default):
-    says("A layer of attention ignores order, so each position has an embedding, too.")
+    says("Its position gets one, too, as a layer of attention ignores the order of earlier tokens.")
 
     def same():
         here, there = [run_gpt(default, tokens)[-1] for tokens in ([1, 2, 3, 0], [3, 1, 2, 0])]
@@ -203,7 +204,8 @@ def test_layers_that_add_nothing_leave_the_vector_as_it_was(default):
 
 def test_the_first_of_many_layers_receives_a_gradient_of_the_size_of_the_last():
     """In a model so deep that a recursive `backward` would fail."""
-    says("ten layers of slope 0.1 would shrink a gradient to 1e-10, but ten of slope 1 + 0.1 make it 2.6")
+    says("Ten layers of slope 0.1 would shrink a gradient to 1e-10, but `x` adds 1 to each slope, and")
+    says("1.1**10 is 2.6.")
     assert (0.1**10, (1 + 0.1) ** 10) == pytest.approx((1e-10, 2.6), rel=0.01)
     script = load(["abcd"], num_steps=0, n_layer=24, n_embd=8, n_head=2, block_size=4)
     script.loss_of("abcd").backward()
@@ -214,7 +216,7 @@ def test_the_first_of_many_layers_receives_a_gradient_of_the_size_of_the_last():
     assert 0.5 < first / last < 2
 
 def test_parameters_that_start_equal_stay_equal(default):
-    says("They start random: if all were equal, many would get equal gradients, and stay equal.")
+    says("Parameters start random: if all were equal, many would get equal gradients, and stay equal.")
     for p in default.params:
         p.data = 0.1
     for step, doc in enumerate(["emma", "olivia"]):

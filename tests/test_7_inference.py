@@ -60,7 +60,7 @@ def test_a_letter_is_drawn_by_the_probabilities_after_all_before_it(trained, dra
     assert len(draws) == 5
 
 def test_a_beginning_is_continued_and_nothing_is_drawn_within_it(trained, draws):
-    says('def sample(text=""): # "mar" -> "maria", perhaps')
+    says('def sample(text=""): # continues: "mar" -> "maria", perhaps')
     whole = trained.sample("ab")
     assert (whole, len(draws)) == ("abccc", 3)
     assert draws[0] == pytest.approx(by_the_reference(trained, [3, 0, 1], 0.7), rel=1e-9)
@@ -71,7 +71,7 @@ def test_a_beginning_that_fills_the_context_is_given_back(trained, draws):
     assert draws == []
 
 def test_a_name_ends_where_the_model_draws_bos(trained, monkeypatch):
-    says("each token drawn is fed back in, until `BOS` is drawn.")
+    says("each token drawn is fed back in, until `BOS` is drawn or the context is full.")
     drawn = iter([0, 1, 3])
     monkeypatch.setattr(trained.random, "choices", lambda *_: [next(drawn)])
     assert trained.sample() == "ab"
@@ -82,7 +82,7 @@ def test_nothing_is_learned_while_the_model_writes(script):
     assert all((p.data, p.grad) == b for p, b in zip(script.params, before))
 
 def test_a_temperature_below_1_makes_draws_safer_and_one_above_bolder(trained, draws, monkeypatch):
-    says("Dividing logits by a low *temperature* is safer: at 0.5, [2, 1, 0] gives [0.87, 0.12, 0.02].")
+    says("[2, 1, 0] gives [0.87, 0.12, 0.02], not [0.67, 0.24, 0.09]")
     monkeypatch.setattr(trained, "gpt", lambda *_: nodes(trained, [2.0, 1.0, 0.0, -99.0]))
     table = {1: [0.67, 0.24, 0.09], 2: [0.51, 0.31, 0.19], 0.5: [0.87, 0.12, 0.02], 0.01: [1, 0, 0]}
     for temperature, expected in table.items():

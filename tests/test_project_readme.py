@@ -59,7 +59,7 @@ def test_the_counts_and_the_sections_are_those_of_the_script(script):
     assert f"| 1. Data set | {len(own_names()):,} names" in README
     emma = ", ".join(map(str, script.encode("emma")))
     assert f'| 2. Tokenizer | "emma" becomes {emma} |' in README
-    titles = re.findall(r"^# (\d\. .*)$", turned({}), re.MULTILINE)
+    titles = re.findall(r"^### (\d\. .*?) #+$", turned({}), re.MULTILINE)
     assert re.findall(r"^\| (\d\. [^|]*) \|", README, re.MULTILINE) == titles
     text = re.sub(r'^ *""".*?"""$', "", turned({}), flags=re.MULTILINE | re.DOTALL)
     code = [line for line in text.split("\n") if line.strip() and line.strip()[0] != "#"]
