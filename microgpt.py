@@ -179,7 +179,7 @@ def attention(x, prefix, keys, values):  # [n_embd], str, [t][n_embd] twice -> [
         # Wider heads tend to have larger scores, and then one token takes nearly all: 4
         # against 0 gets 0.98. Divided by 2, the root of `head_dim`, it gets 0.88.
         weights = softmax([score / head_dim**0.5 for score in scores])
-        columns = list(zip(*[value[head] for value in values]))  # transposed
+        columns = zip(*[value[head] for value in values])  # transposed
         gathered += linear(weights, columns)  # weighted sums
     return linear(gathered, state_dict[f"{prefix}.attn_wo"])  # mixes the heads
 

@@ -237,7 +237,7 @@ SLIPS = {
     "a head of another width": [("start + head_dim)", "start + 2 * head_dim)")],
     "the whole query for one head": [("linear(query[head], [", "linear(query, [")],
     "the whole keys for one head": [("[key[head] for", "[key for")],
-    "values as rows": [("list(zip(*[value[head] for value in values]))", "[v[head] for v in values]")],
+    "values as rows": [("zip(*[value[head] for value in values])", "[v[head] for v in values]")],
     "a shorter embedding": [('"wte": matrix(vocab_size, n_embd)', '"wte": matrix(vocab_size, 8)')],
     "the wrong matrix for the output": [('state_dict["lm_head"]', 'state_dict["layer0.mlp_fc2"]')],
 }
