@@ -85,7 +85,7 @@ class Value:
     # *Backpropagation* finds all slopes in one *backward pass*. A node passes
     # `slope * grad` to each source once its own `grad` is complete: if the loss is
     # c * c + c, and c = 2 * a, then c collects 2 * c + 1 before `a` gets 2 times that.
-    def backward(self):  # once per graph: grads add up
+    def backward(self):  # once per graph, as inner grads stay
         order, stack = {}, [self]  # *topological order*: sources first
         while stack:
             node, ready = stack[-1], True
@@ -113,7 +113,7 @@ def dot(xs, ys):  # [n], [n] -> scalar
 # equal. We choose the *hyperparameters*:
 n_layer = 1  # layers
 n_embd = 16  # length of a token's vector
-block_size = 16  # *context length*, in tokens
+block_size = 16  # *context length*
 n_head = 4  # attention heads
 assert n_embd % n_head == 0, "n_embd must be a multiple of n_head"
 head_dim = n_embd // n_head
@@ -146,15 +146,15 @@ def add(x, y):  # [n], [n] -> [n]
     return [xi + yi for xi, yi in zip(x, y)]
 
 # *Softmax* turns scores into probabilities: exp makes them positive, and dividing by
-# their total makes them sum to 1. [2, 1, 0] becomes [0.67, 0.24, 0.09]. As exp(1000)
-# overflows, the highest score is subtracted first, and added back last.
-def log_sum_exp(scores):  # [n] -> scalar
-    highest = max(score.data for score in scores)
-    return sum((score - highest).exp() for score in scores).log() + highest
-
+# their total makes them sum to 1. [2, 1, 0] becomes [0.67, 0.24, 0.09].
 def softmax(scores):  # [n] -> [n]
     log_sum = log_sum_exp(scores)
     return [(score - log_sum).exp() for score in scores]  # exp(a - log b) = exp(a) / b
+
+# The log of the sum of exps. exp(1000) overflows, so the highest is subtracted first.
+def log_sum_exp(scores):  # [n] -> scalar
+    highest = max(score.data for score in scores)
+    return sum((score - highest).exp() for score in scores).log() + highest
 
 # *RMSNorm* (Zhang & Sennrich 2019) keeps vectors at one scale: [3, 4] and [300, 400]
 # both become about [0.85, 1.13].
@@ -165,8 +165,8 @@ def rmsnorm(x):  # [n] -> [n]
 # In *causal attention* (Vaswani et al. 2017), a token gathers what it needs from itself
 # and those before it. The dot product of its *query* (what am I looking for?) and a
 # *key* (what can I be found by?) is a score. Softmax turns scores into weights for a
-# sum of *values* (what do I have to give?): with scores of 2, 1, 0, values of 10, 20,
-# 30 give 14.2.
+# sum of *values* (what do I have to give?): with scores 2, 1, 0, values 10, 20, 30 give
+# 14.2.
 def attention(x, prefix, keys, values):  # [n_embd], str, [t][n_embd] twice -> [n_embd]
     query = linear(x, state_dict[f"{prefix}.attn_wq"])
     # Later tokens are not in the *KV cache* yet, so no token sees what it has to guess.

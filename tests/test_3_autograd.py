@@ -68,6 +68,7 @@ def test_a_node_that_is_nudged_moves_the_loss_by_its_gradient_times_as_far(Value
     assert middle.grad == pytest.approx(*numeric_gradient(lambda x: x * x, [middle.data]))
 
 def test_a_node_passes_its_gradient_on_when_it_has_all_of_it(Value):
+    says("once per graph, as inner grads stay")
     says("A node passes `slope * grad` to each source once its own `grad` is complete: if the loss is")
     says("c * c + c, and c = 2 * a, then c collects 2 * c + 1 before `a` gets 2 times that.")
     a = Value(3.0)
@@ -77,7 +78,6 @@ def test_a_node_passes_its_gradient_on_when_it_has_all_of_it(Value):
     assert a.grad == 2 * c.grad
 
 def test_gradients_of_several_graphs_add_up_in_a_leaf(Value):
-    says("once per graph: grads add up")
     x = Value(2.0)
     (x * x * 3).backward()
     (x * 5).backward()

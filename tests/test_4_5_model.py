@@ -94,7 +94,7 @@ def test_softmax_gives_probabilities_that_depend_on_differences_only(script):
     assert data(script.softmax(nodes(script, [0, 600.0])))[0] == pytest.approx(math.exp(-600))
 
 def test_the_logarithm_of_a_sum_of_exponentials_is_found_where_exp_would_overflow(script):
-    says("As exp(1000) overflows, the highest score is subtracted first, and added back last.")
+    says("The log of the sum of exps. exp(1000) overflows, so the highest is subtracted first.")
     with pytest.raises(OverflowError):
         math.exp(1000)
     plain = math.log(math.exp(0.5) + math.exp(-2) + math.exp(3))
@@ -153,7 +153,7 @@ def attention_outputs(script, xs):
 
 def test_attention_adds_up_values_by_their_weights():
     says("Softmax turns scores into weights for a sum of *values*")
-    says("with scores of 2, 1, 0, values of 10, 20, 30 give 14.2.")
+    says("with scores 2, 1, 0, values 10, 20, 30 give 14.2.")
     script = load(NAMES, num_steps=0, n_embd=1, n_head=1)
     for letter, number in zip("qkvo", (1, 0, 30, 1)):
         set_to(script, f"layer0.attn_w{letter}", number)
