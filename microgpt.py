@@ -43,7 +43,7 @@ def encode(doc):  # "emma" -> [26, 4, 12, 12, 0, 26]
 # *parameter* of the model up by 0.001 moves the loss up by 0.004, the slope is 4, so
 # nudge it down. The slopes form the *gradient*.
 class Value:
-    """A number that remembers what it came from: a node of the *computation graph*.
+    """A number that remembers how it was computed: a node of the *computation graph*.
 
     `grad` is the *derivative* (slope) of the loss with respect to it. `_slopes` are its
     derivatives with respect to its `_sources`, the nodes it came from.
@@ -201,8 +201,8 @@ def gpt(token_id, pos_id, cache):  # two ints, (keys, values) per layer -> [voca
 
 ### 6. Training ########################################################################
 # The text supplies its own answers: "emma" is five lessons, BOS -> e, BOS e -> m, ...,
-# BOS emma -> BOS. A guess costs minus the natural log of the right token's probability,
-# its *cross-entropy*: 0.9 costs 0.11, and a blind guess among 27 costs log(27) = 3.30.
+# BOS emma -> BOS. A guess costs its *cross-entropy*, minus the natural log of the right
+# token's probability: 0.9 costs 0.11, and a blind guess among 27 costs log(27) = 3.30.
 def loss_of(doc):  # str -> scalar
     tokens = encode(doc)[: block_size + 1]  # cut to the context
     cache = [([], []) for _ in range(n_layer)]

@@ -23,7 +23,7 @@ def one_guess(script, monkeypatch, logits, doc):
     return loss.data, [logit.grad for logit in logits]
 
 def test_a_guess_costs_minus_the_logarithm_of_its_probability(script, monkeypatch):
-    says("A guess costs minus the natural log of the right token's probability, its *cross-entropy*:")
+    says("A guess costs its *cross-entropy*, minus the natural log of the right token's probability:")
     says("0.9 costs 0.11, and a blind guess among 27 costs log(27) = 3.30.")
     for p, cost in ((0.9, 0.11), (0.01, 4.61), (1 / 27, 3.30)):
         logits = [math.log(p)] + [math.log((1 - p) / 26)] * 26
