@@ -111,7 +111,7 @@ def dot(xs, ys):  # [n], [n] -> scalar
 ### 4. Parameters ######################################################################
 # Parameters start random: if all were equal, many would get equal gradients, and stay
 # equal. We choose the *hyperparameters*:
-n_layer = 1  # layers
+n_layer = 1  # stacked layers
 n_embd = 16  # length of a token's vector
 block_size = 16  # *context length*
 n_head = 4  # attention heads

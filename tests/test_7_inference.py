@@ -82,7 +82,7 @@ def test_nothing_is_learned_while_the_model_writes(script):
     assert all((p.data, p.grad) == b for p, b in zip(script.params, before))
 
 def test_a_temperature_below_1_makes_draws_safer_and_one_above_bolder(trained, draws, monkeypatch):
-    says("[2, 1, 0] gives [0.87, 0.12, 0.02], not [0.67, 0.24, 0.09]")
+    says("a low one plays safe, a high one is bold", "[2, 1, 0] gives [0.87, 0.12, 0.02], not [0.67, 0.24, 0.09]")
     monkeypatch.setattr(trained, "gpt", lambda *_: nodes(trained, [2.0, 1.0, 0.0, -99.0]))
     table = {1: [0.67, 0.24, 0.09], 2: [0.51, 0.31, 0.19], 0.5: [0.87, 0.12, 0.02], 0.01: [1, 0, 0]}
     for temperature, expected in table.items():
