@@ -5,7 +5,6 @@ Written from the papers, to compare the script with; `state` is its `state_dict`
 
 import math
 
-
 def numbers(script, parameters=None):
     """Return the script's matrices with floats for nodes: its own, or these in the order of `params`."""
     draw = iter(parameters or [p.data for p in script.params])
@@ -18,8 +17,8 @@ def normed(vector):
     mean_square = math.fsum(a * a for a in vector) / len(vector)
     return [a / math.sqrt(mean_square + 1e-5) for a in vector]
 
-def probabilities(logits):
-    exps = [math.exp(a) for a in logits]
+def probabilities(logits, temperature=1):
+    exps = [math.exp((a - max(logits)) / temperature) for a in logits]
     return [e / math.fsum(exps) for e in exps]
 
 def plus(a, b):
@@ -34,15 +33,15 @@ def attend(xs, state, layer, n_head):
     outputs = []
     for t in range(len(xs)):
         mixed = []
-        for channel in range(len(xs[0])):
-            lo = channel // width * width
+        for lo in range(0, len(xs[0]), width):
             scores = [
                 math.fsum(queries[t][c] * keys[s][c] for c in range(lo, lo + width))
                 / math.sqrt(width)
                 for s in range(t + 1)
             ]
             weights = probabilities(scores)
-            mixed.append(math.fsum(weights[s] * values[s][channel] for s in range(t + 1)))
+            for c in range(lo, lo + width):
+                mixed.append(math.fsum(weights[s] * values[s][c] for s in range(t + 1)))
         outputs.append(matvec(state[f"{layer}.attn_wo"], mixed))
     return outputs
 
@@ -63,3 +62,17 @@ def loss_of(tokens, state, n_head, block_size):
     n = min(block_size, len(tokens) - 1)
     logits = logits_of(tokens[:n], state, n_head)
     return -math.fsum(math.log(probabilities(logits[t])[tokens[t + 1]]) for t in range(n)) / n
+
+def adam(parameters, gradients, num_steps, learning_rate, beta1, beta2, eps_adam):
+    """Return the parameters after each of the steps (Kingma & Ba 2015, algorithm 1)."""
+    theta, trained = list(parameters), []
+    m, v = [0.0] * len(theta), [0.0] * len(theta)
+    for t, gradient in enumerate(gradients, start=1):
+        rate = learning_rate * (1 - (t - 1) / num_steps)
+        for i, g in enumerate(gradient):
+            m[i] = beta1 * m[i] + (1 - beta1) * g
+            v[i] = beta2 * v[i] + (1 - beta2) * g * g
+            unbiased = m[i] / (1 - beta1**t), v[i] / (1 - beta2**t)
+            theta[i] -= rate * unbiased[0] / (math.sqrt(unbiased[1]) + eps_adam)
+        trained.append(list(theta))
+    return trained

@@ -4,88 +4,50 @@ import random
 
 import pytest
 import reference
-from harness import load, names_of, nodes, says
-
-DOCS = ["abca", "cabcab", "bb"]
-TINY = {"n_layer": 2, "n_embd": 8, "n_head": 2, "block_size": 5}
-
-@pytest.fixture(scope="module")
-def trained():
-    return load(DOCS, num_steps=30, temperature=0.7, **TINY)
-
-def by_the_reference(trained, tokens, temperature):
-    """Return the probabilities of what follows these tokens, on plain numbers."""
-    logits = reference.logits_of(tokens, reference.numbers(trained), trained.n_head)[-1]
-    return reference.probabilities([z / temperature for z in logits])
-
-def test_names_are_drawn_with_the_probabilities_of_the_trained_model(trained):
-    """The reference, with the same draws, writes the same names."""
-    random.seed(42)
-    random.shuffle(list(DOCS))
-    for _ in trained.params:
-        random.gauss(0, 0.08)
-    names = []
-    for _ in range(20):
-        tokens = [3]
-        while len(tokens) <= 5:
-            (token,) = random.choices(range(4), by_the_reference(trained, tokens, 0.7))
-            if token == 3:
-                break
-            tokens.append(token)
-        names.append("".join("abc"[token] for token in tokens[1:]))
-    assert names_of(trained.printed) == names
-    assert len(set(names)) > 5
-    assert max(map(len, names)) == 5, "the whole context is used"
+from harness import nodes
 
 @pytest.fixture
-def draws(trained, monkeypatch):
-    """Let the model draw c at each position; collect the probabilities it would have drawn by."""
-    collected = []
+def draws(monkeypatch):
+    """Let a model draw these tokens, and then no others; collect what it would have drawn by."""
+    def drawing(tokens):
+        collected, drawn = [], iter(tokens)
 
-    def choices(population, weights):
-        assert list(population) == [0, 1, 2, 3]
-        collected.append(weights)
-        return [2]
+        def choices(population, weights):
+            collected.append((list(population), weights))
+            return [next(drawn)]
 
-    monkeypatch.setattr(trained.random, "choices", choices)
-    return collected
+        monkeypatch.setattr(random, "choices", choices)
+        return collected
 
-def test_a_letter_is_drawn_by_the_probabilities_after_all_before_it(trained, draws, monkeypatch):
-    monkeypatch.setattr(trained, "temperature", 0.1)
-    assert trained.sample() == "ccccc"
-    for t, weights in enumerate(draws):
-        expected = by_the_reference(trained, [3, 2, 2, 2, 2][: t + 1], 0.1)
-        assert min(expected) < 1e-4
-        assert weights == pytest.approx(expected, rel=1e-9)
-    assert len(draws) == 5
+    return drawing
 
-def test_a_beginning_is_continued_and_nothing_is_drawn_within_it(trained, draws):
-    says('def sample(text=""): # continues: "mar" -> "maria", perhaps')
-    whole = trained.sample("ab")
-    assert (whole, len(draws)) == ("abccc", 3)
-    assert draws[0] == pytest.approx(by_the_reference(trained, [3, 0, 1], 0.7), rel=1e-9)
+def test_each_token_is_drawn_by_the_probabilities_after_all_before_it_to_the_end_of_the_context(sized, draws):
+    draw = random.Random(3)
+    tokens = [draw.randrange(sized.BOS) for _ in range(sized.block_size)]
+    collected = draws(tokens)
+    assert sized.sample() == "".join(sized.uchars[token] for token in tokens)
+    assert len(collected) == sized.block_size
+    logits = reference.logits_of([sized.BOS, *tokens[:-1]], reference.numbers(sized), sized.n_head)
+    for (population, weights), ours in zip(collected, logits):
+        assert population == list(range(sized.vocab_size))
+        expected = reference.probabilities(ours, sized.temperature)
+        assert weights == pytest.approx(expected, rel=1e-7, abs=1e-300)
 
-def test_a_beginning_that_fills_the_context_is_given_back(trained, draws):
-    assert trained.sample("abcab") == "abcab"
-    assert trained.sample("abcabc") == "abcabc"
-    assert draws == []
-
-def test_a_name_ends_where_the_model_draws_bos(trained, monkeypatch):
-    says("each token drawn is fed back in, until `BOS` is drawn or the context is full.")
-    drawn = iter([0, 1, 3])
-    monkeypatch.setattr(trained.random, "choices", lambda *_: [next(drawn)])
-    assert trained.sample() == "ab"
+def test_a_name_ends_where_the_model_draws_bos(sized, draws):
+    for length in range(4):
+        draws([1] * length + [sized.BOS])
+        assert sized.sample() == sized.uchars[1] * length
 
 def test_nothing_is_learned_while_the_model_writes(script):
     before = [(p.data, p.grad) for p in script.params]
     script.sample()
-    assert all((p.data, p.grad) == b for p, b in zip(script.params, before))
+    assert [(p.data, p.grad) for p in script.params] == before
 
-def test_a_temperature_below_1_makes_draws_safer_and_one_above_bolder(trained, draws, monkeypatch):
-    says("a low one plays safe, a high one is bold", "[2, 1, 0] gives [0.87, 0.12, 0.02], not [0.67, 0.24, 0.09]")
-    monkeypatch.setattr(trained, "gpt", lambda *_: nodes(trained, [2.0, 1.0, 0.0, -99.0]))
-    table = {1: [0.67, 0.24, 0.09], 2: [0.51, 0.31, 0.19], 0.5: [0.87, 0.12, 0.02], 0.01: [1, 0, 0]}
-    for temperature, expected in table.items():
-        monkeypatch.setattr(trained, "temperature", temperature)
-        trained.sample()
-        assert draws[-1] == pytest.approx([*expected, 0], abs=0.0051)
+def test_a_temperature_below_1_makes_draws_safer_and_one_above_bolder(script, draws, monkeypatch):
+    monkeypatch.setattr(script, "gpt", lambda *_: nodes(script, [2.0, 1.0, 0.0] + [-999.0] * 24))
+    table = [(1, [0.67, 0.24, 0.09]), (2, [0.51, 0.31, 0.19]), (5, [0.40, 0.33, 0.27])]
+    for temperature, expected in [*table, (0.5, [0.87, 0.12, 0.02]), (0.05, [1, 0, 0])]:
+        monkeypatch.setattr(script, "temperature", temperature)
+        collected = draws([26])
+        script.sample()
+        assert collected[0][1] == pytest.approx(expected + [0] * 24, abs=0.0051)
