@@ -8,7 +8,8 @@ CDPATH='' cd -- "$(dirname -- "$0")" || exit 1
 
 python=pypy3
 if ! pypy3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then
-    echo "train.sh: looking for PyPy; the first time, this may take a minute" >&2
+    [ -d .uv ] && new=false || new=true
+    "$new" && echo "train.sh: PyPy is not here, so uv looks for it, or fetches it into .uv/ (some 60 MB)" >&2
     uv=$(command -v uv || echo .uv/bin/uv)
     if ! "$uv" --version >/dev/null 2>&1; then
         python3 -m venv .uv >/dev/null 2>&1 &&
@@ -18,6 +19,9 @@ if ! pypy3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; the
         UV_PYTHON_INSTALL_DIR=$PWD/.uv/python "$uv" run --no-project --python 'pypy>=3.9' \
             python -c 'import sys; print(sys.executable)' 2>/dev/null
     )
+    if [ -z "$python" ] && "$new"; then
+        rm -rf .uv
+    fi
 fi
 if [ -z "$python" ]; then
     python=python3
