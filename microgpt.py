@@ -40,7 +40,7 @@ def encode(doc): return [BOS] + [uchars.index(char) for char in doc] + [BOS]
 # *parameter* of the model up by 0.001 moves the loss up by 0.004, the slope is 4, so
 # the parameter should go down. These slopes form the *gradient*.
 class Value:
-    """A node of the *computation graph*: a number that remembers where it came from."""
+    """A `Value` is a node of a *computation graph*: a number and where it came from."""
     __slots__ = ("_slopes", "_sources", "data", "grad")
 
     def __init__(self, data, sources=(), slopes=()):
