@@ -85,10 +85,7 @@ def training_loop(**names):
     return printed.getvalue()
 
 def run(folder, text=None, look=None, **settings):
-    """Run the script (or this text) in the folder as a person would; return the finished process.
-
-    With `look`, run a file of that content beside the script, as the README tells to.
-    """
+    """Run the script (or this text) or `look` beside it as a person would; return the finished process."""
     text = turned(settings) if text is None else text
     Path(folder, "microgpt.py").write_text(text, encoding="utf-8")
     if look:

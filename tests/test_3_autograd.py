@@ -2,6 +2,7 @@
 
 import math
 import random
+from operator import mul
 
 import pytest
 from harness import nodes, numeric_gradient
@@ -96,10 +97,12 @@ def test_a_dot_product_is_the_sum_of_products_and_a_single_node(script):
             shared.backward()
             return [shared.data] + [leaf.grad for leaf in leaves]
 
-        chain = both(lambda xs, ys: sum(x * y for x, y in zip(xs, ys)))
-        assert both(script.dot) == pytest.approx(chain, rel=1e-9)
+        assert both(script.dot) == pytest.approx(both(lambda xs, ys: sum(map(mul, xs, ys))), rel=1e-9)
         xs, ys = nodes(script, numbers[:n]), nodes(script, numbers[n:])
-        assert list(script.dot(xs, ys)._sources) == xs + ys
+        product = script.dot(xs, ys)
+        product.backward()
+        assert list(product._sources) == xs + ys
+        assert [x.grad for x in xs + ys] == numbers[n:] + numbers[:n]
 
 def test_a_dot_product_of_unequal_lengths_is_refused(script):
     for xs, ys in (([1, 2, 3], [4, 5]), ([4, 5], [1, 2, 3])):
