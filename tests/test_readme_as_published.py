@@ -66,9 +66,9 @@ def test_a_node_for_each_plus_and_times_computes_the_same():
 def test_each_change_of_code_that_it_invites_to_runs():
     changes = re.findall(r"^\| .* \| `(.*)` \| `(.*)` \|$", README, re.MULTILINE)
     (added,) = re.findall(r"the same, and below it `(.*)` \|$", README, re.MULTILINE)
-    assert len(changes) == 4
+    assert len(changes) == 5
     for old, new in [*changes, ("    adam(step)\n    print", f"    adam(step)\n{added}\n    print")]:
-        printed = load(["abc", "cab"], [(old, new)], num_steps=200, n_embd=2, n_head=2, n_layer=0).printed
+        printed = load(["abc", "cab"] * 60, [(old, new)], num_steps=200, n_embd=2, n_head=2, n_layer=0).printed
         assert "step  200 /  200" in printed and "sample 20" in printed
 
 def test_a_look_inside_the_recorded_run_shows_what_the_readme_shows(the_run):
