@@ -21,6 +21,13 @@ def lent(script):
         p.data, p.grad = x, 0.0
     script.m[:] = script.v[:] = [0.0] * len(before)
 
+def spread(script, deviation):
+    """Make the parameters so large that every part of the model matters."""
+    draw = random.Random(0)
+    for p in script.params:
+        p.data = draw.gauss(0, deviation)
+    return script
+
 @pytest.fixture(scope="session")
 def loaded():
     script = load(LETTERS, num_steps=0)
@@ -33,6 +40,11 @@ def script(loaded):
     yield from lent(loaded)
 
 @pytest.fixture
+def default(script):
+    """The published size, with large parameters."""
+    return spread(script, 0.3)
+
+@pytest.fixture
 def Value(script):
     return script.Value
 
@@ -42,11 +54,7 @@ def size(request):
 
 @pytest.fixture(scope="session")
 def loaded_of_size(size):
-    """A script whose parameters are so large that every part of the model matters."""
-    script, draw = load(num_steps=0, **size), random.Random(0)
-    for p in script.params:
-        p.data = draw.gauss(0, 0.5)
-    return script
+    return spread(load(num_steps=0, **size), 0.5)
 
 @pytest.fixture
 def sized(loaded_of_size):

@@ -16,17 +16,9 @@ def run_gpt(script, tokens):
     return [script.gpt(token, t, cache) for t, token in enumerate(tokens)]
 
 def letters(script, count):
-    """Return a document of so many letters, all letters among them if it is long enough."""
+    """Return a document of so many letters."""
     draw = random.Random(count)
     return "".join(draw.choice(script.uchars) for _ in range(count))
-
-@pytest.fixture
-def default(script):
-    """The published size, with parameters so large that every part of the model matters."""
-    draw = random.Random(0)
-    for p in script.params:
-        p.data = draw.gauss(0, 0.3)
-    return script
 
 def test_each_parameter_is_the_next_draw_of_a_normal_distribution(size):
     script = load(num_steps=0, **size)
@@ -147,4 +139,3 @@ def test_parameters_that_start_equal_stay_equal(default):
     rows = [row for matrix in default.state_dict.values() for row in matrix]
     assert all(max(data(row)) - min(data(row)) < 1e-9 for row in rows)
     assert default.params[0].data != 0.1
-

@@ -73,7 +73,8 @@ def said():
 def test_what_the_lesson_checks_is_what_the_script_says():
     tests = "".join(path.read_text("utf-8") for path in ROOT.glob("tests/test_[1-7]*.py"))
     assert [test for test, _ in said() if f"def {test}(" not in tests] == []
-    assert [sentence for _, sentence in said() if sentence not in prose()] == [], CHANGED
+    script_says = prose()
+    assert [sentence for _, sentence in said() if sentence not in script_says] == [], CHANGED
 
 def test_every_number_in_the_prose_is_checked():
     """Besides, there are only years, names, and the shapes of vectors and matrices."""

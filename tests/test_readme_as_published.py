@@ -17,10 +17,10 @@ def shown(printed):
     return [line.rstrip() for line in printed.split("sample 20: ")[-1].splitlines()[1:]]
 
 def test_the_names_are_those_of_the_recorded_runs():
-    run, names, other = recorded("input.json"), own_names(), recorded("names.json")
-    assert f"The twenty names of the run: {', '.join(run['names'])}." in TEXT
-    assert f"| 1,000 | {', '.join(run['names'][:4])} |" in README
-    known = [name for name in run["names"] if name in names]
+    ours, names, other = recorded("input.json"), own_names(), recorded("names.json")
+    assert f"The twenty names of the run: {', '.join(ours['names'])}." in TEXT
+    assert f"| 1,000 | {', '.join(ours['names'][:4])} |" in README
+    known = [name for name in ours["names"] if name in names]
     read = set(load(num_steps=0).docs[:1000])
     assert f"Seven of them are in the list ({', '.join(known)})" in TEXT
     assert (len(known), read & set(known)) == (7, set())
