@@ -1,11 +1,8 @@
-"""Load or run microgpt.py with some of its settings turned.
+"""Load or run microgpt.py with settings turned: each `name=value` replaces the one line `name = ...` of its text.
 
-The script has no switch for the tests' sake: a setting is turned in its text, where each `name=value`
-replaces the one line `name = ...`. What a test does not turn has the published value, so that facts
-stay true in a script whose settings somebody has changed.
+What a test does not turn has the published value: facts stay true where somebody has changed a setting.
 """
 
-import ast
 import contextlib
 import hashlib
 import importlib.util
@@ -24,14 +21,11 @@ INPUT = ROOT / "input.txt"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 LOOK = [snippet for snippet in SNIPPETS if "json" not in snippet and "sums" not in snippet]
-SIZES = {"n_layer": 1, "n_embd": 16, "block_size": 16, "n_head": 4}
 ADAM = {"num_steps": 1000, "learning_rate": 0.01, "beta1": 0.85, "beta2": 0.99, "eps_adam": 1e-8}
-PUBLISHED = {**SIZES, **ADAM, "temperature": 0.5}
+PUBLISHED = {"n_layer": 1, "n_embd": 16, "block_size": 16, "n_head": 4, **ADAM, "temperature": 0.5}
 LETTERS = ["nopqrstuvwxyz", "abcdefghijklm"]  # two documents, and the vocabulary of the names
 
-def recorded(name):
-    """Return the recorded run on the data set of this name."""
-    return json.loads((ROOT / "tests/recorded" / name).read_text(encoding="utf-8"))
+def recorded(name): return json.loads((ROOT / "tests/recorded" / name).read_text(encoding="utf-8"))
 
 def own_names():
     """Return the names of the project's own input.txt, in the order of the file."""
@@ -40,13 +34,13 @@ def own_names():
     assert known, "input.txt is not the project's own: 'git checkout input.txt' brings that back"
     return content.decode().split()
 
-def turned(settings, changes=()):
+def turned(settings, changes=(), base=PUBLISHED):
     """Return the text of the script with these settings, and (old, new) pieces changed."""
     text = SCRIPT.read_text(encoding="utf-8")
     for old, new in changes:
         assert text.count(old) == 1, f"microgpt.py has {text.count(old)} places that read {old!r}"
         text = text.replace(old, new)
-    for name, value in {**PUBLISHED, **settings}.items():
+    for name, value in {**base, **settings}.items():
         text, hits = re.subn(rf"^{name} = .*$", f"{name} = {value!r}", text, flags=re.MULTILINE)
         assert hits == 1, f"microgpt.py has {hits} lines '{name} = ...'"
     return text
@@ -57,31 +51,30 @@ def put_input(folder, docs):
     content = docs if isinstance(docs, bytes) else ("\n".join(docs) + "\n").encode()
     Path(folder, "input.txt").write_bytes(content)
 
-def load(docs=None, changes=(), **settings):
-    """Run the script in this process; return it as a module, whose `printed` is what it printed."""
+def load(docs=None, changes=(), base=PUBLISHED, show=None, **settings):
+    """Run the script here, from another folder than its own; return it as a module with what it `printed`."""
     printed, before = io.StringIO(), os.getcwd()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as elsewhere:
         put_input(folder, docs)
-        path = Path(folder, "microgpt.py")
-        path.write_text(turned(settings, changes), encoding="utf-8")
+        path = Path(elsewhere, "microgpt.py")
+        path.write_text(turned(settings, changes, base), encoding="utf-8")
         spec = importlib.util.spec_from_file_location("microgpt", path)
         module = importlib.util.module_from_spec(spec)
         os.chdir(folder)
         try:
-            with contextlib.redirect_stdout(printed):
+            with contextlib.redirect_stdout(show or printed):
                 spec.loader.exec_module(module)
         finally:
             os.chdir(before)
     module.printed = printed.getvalue()
     return module
 
-def training_loop(**names):
+def training_loop(script, **names):
     """Run the loop over `num_steps` alone, with these names for the script's own; return what it printed."""
-    tree = ast.parse(turned({}))
-    tree.body = [n for n in tree.body if isinstance(n, ast.For) and "num_steps" in ast.dump(n.iter)]
+    (loop,) = re.findall(r"^for step in range\(num_steps\):\n(?:(?: .*)?\n)+", turned({}), re.MULTILINE)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(tree, "microgpt.py", "exec"), names)  # noqa: S102
+        exec(loop, {**vars(script), **names})  # noqa: S102
     return printed.getvalue()
 
 def run(folder, text=None, look=None, **settings):
@@ -90,33 +83,22 @@ def run(folder, text=None, look=None, **settings):
     Path(folder, "microgpt.py").write_text(text, encoding="utf-8")
     if look:
         Path(folder, "look.py").write_text(look, encoding="utf-8")
-    return subprocess.run(
-        [sys.executable, "look.py" if look else "microgpt.py"],
-        cwd=folder,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "no_proxy": "*"},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
+    command = [sys.executable, "look.py" if look else "microgpt.py"]
+    env = {**os.environ, "PYTHONIOENCODING": "utf-8", "no_proxy": "*"}
+    how = {"capture_output": True, "encoding": "utf-8", "timeout": 300}
+    return subprocess.run(command, cwd=folder, env=env, check=False, **how)
 
-def losses_of(printed):
-    return [float(loss) for loss in re.findall(r"step +\d+ / +\d+ \| loss ([^\s]+)", printed)]
+def losses_of(printed): return [float(x) for x in re.findall(r"step +\d+ / +\d+ \| loss ([^\s]+)", printed)]
+def names_of(printed): return re.findall(r"^sample +\d+: (.*)$", printed, re.MULTILINE)
+def nodes(script, numbers): return [script.Value(x) for x in numbers]
+def data(values): return [value.data for value in values]
 
-def names_of(printed):
-    return re.findall(r"^sample +\d+: (.*)$", printed, re.MULTILINE)
-
-def nodes(script, numbers):
-    return [script.Value(x) for x in numbers]
-
-def data(values):
-    return [value.data for value in values]
+def run_gpt(script, tokens):
+    """Feed the tokens one by one to a fresh cache; return the logits at every position."""
+    cache = script.new_cache()
+    return [script.gpt(token, t, cache) for t, token in enumerate(tokens)]
 
 def numeric_gradient(function, point, step=1e-5):
     """Return the derivatives of a function of plain numbers by central finite differences."""
-    gradient = []
-    for i, x in enumerate(point):
-        above = function(*point[:i], x + step, *point[i + 1 :])
-        below = function(*point[:i], x - step, *point[i + 1 :])
-        gradient.append((above - below) / (2 * step))
-    return gradient
+    def at(i, x): return function(*point[:i], x, *point[i + 1 :])
+    return [(at(i, x + step) - at(i, x - step)) / (2 * step) for i, x in enumerate(point)]

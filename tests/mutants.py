@@ -2,10 +2,10 @@
 
     python tests/mutants.py [WORDS ...]
 
-Each mutant is a copy of the project with one change in microgpt.py. The tests of its section run on
-it, and then the others, but not the recorded runs and the comparison of sentences: what is wrong must
-be caught for a reason. Prints what caught each; exits with 1 if one survived. With words, only
-mutants whose names contain one of them.
+Each mutant is a copy of the project with one change in microgpt.py, whose comments are left out. The
+tests of its section run on it, and then the others, but not the recorded runs and the comparison of
+sentences: what is wrong must be caught for a reason. Prints what caught each; exits with 1 if one
+survived. With words, only mutants whose names contain one of them.
 """
 
 import os
@@ -20,6 +20,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 120  # seconds; a mutant that hangs is caught by the clock
 LEFT_OUT = "not recorded_one and not published_one and not what_the_script_says and not in_the_prose"
+
+def without_comments(text):
+    """Return the code and the titles of the sections."""
+    return re.sub(r"^ *#(?!##).*\n|  #(?!##).*$", "", text, flags=re.MULTILINE)
 
 def mutants(source):
     """Return (name, section, text of the script) of each mutant."""
@@ -62,7 +66,7 @@ def verdict(mutant):
         return failure(copy, own) or failure(copy, [file for file in files if file not in own])
 
 def main():
-    source = (ROOT / "microgpt.py").read_text(encoding="utf-8")
+    source = without_comments((ROOT / "microgpt.py").read_text(encoding="utf-8"))
     chosen = [m for m in mutants(source) if any(word in m[0] for word in sys.argv[1:] or [""])]
     if healthy := verdict(("as it is", "3", source)):
         sys.exit(f"the script as it is fails its tests: {healthy}")

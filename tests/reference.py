@@ -1,17 +1,19 @@
-"""The model once more, on plain numbers: no autograd, no cache, all positions again for each one.
-
-Written from the papers, to compare the script with; `state` is its `state_dict` with floats.
-"""
+"""The model once more, from the papers, on plain numbers: no autograd, no cache. `state` has floats for nodes."""
 
 import math
 
-def numbers(script, parameters=None):
-    """Return the script's matrices with floats for nodes: its own, or these in the order of `params`."""
-    draw = iter(parameters or [p.data for p in script.params])
-    return {name: [[next(draw) for _ in row] for row in m] for name, m in script.state_dict.items()}
+import pytest
 
-def matvec(matrix, vector):
-    return [math.fsum(a * b for a, b in zip(row, vector)) for row in matrix]
+def exactly(expected, rel):
+    """Compare by the relative error alone: 0 passes for 0 only, however small the numbers are."""
+    return pytest.approx(expected, rel=rel, abs=0)
+
+def numbers(script):
+    """Return the script's matrices with floats for nodes."""
+    return {name: [[p.data for p in row] for row in rows] for name, rows in script.state_dict.items()}
+
+def matvec(matrix, vector): return [math.fsum(a * b for a, b in zip(row, vector)) for row in matrix]
+def plus(a, b): return [x + y for x, y in zip(a, b)]
 
 def normed(vector):
     mean_square = math.fsum(a * a for a in vector) / len(vector)
@@ -21,27 +23,18 @@ def probabilities(logits, temperature=1):
     exps = [math.exp((a - max(logits)) / temperature) for a in logits]
     return [e / math.fsum(exps) for e in exps]
 
-def plus(a, b):
-    return [x + y for x, y in zip(a, b)]
-
 def attend(xs, state, layer, n_head):
     """Causal multi-head attention for a list of positions (Vaswani et al. 2017, section 3.2)."""
-    queries, keys, values = [
-        [matvec(state[f"{layer}.attn_w{letter}"], x) for x in xs] for letter in "qkv"
-    ]
+    queries, keys, values = [[matvec(state[f"{layer}.attn_w{letter}"], x) for x in xs] for letter in "qkv"]
     width = len(xs[0]) // n_head
     outputs = []
     for t in range(len(xs)):
         mixed = []
         for lo in range(0, len(xs[0]), width):
-            scores = [
-                math.fsum(queries[t][c] * keys[s][c] for c in range(lo, lo + width))
-                / math.sqrt(width)
-                for s in range(t + 1)
-            ]
-            weights = probabilities(scores)
-            for c in range(lo, lo + width):
-                mixed.append(math.fsum(weights[s] * values[s][c] for s in range(t + 1)))
+            head = range(lo, lo + width)
+            products = [math.fsum(queries[t][c] * keys[s][c] for c in head) for s in range(t + 1)]
+            weights = probabilities([product / math.sqrt(width) for product in products])
+            mixed += [math.fsum(weights[s] * values[s][c] for s in range(t + 1)) for c in head]
         outputs.append(matvec(state[f"{layer}.attn_wo"], mixed))
     return outputs
 
@@ -56,12 +49,6 @@ def logits_of(tokens, state, n_head):
         xs = [plus(x, matvec(state[f"{name}.mlp_fc2"], h)) for x, h in zip(xs, hidden)]
         layer += 1
     return [matvec(state["lm_head"], x) for x in xs]
-
-def loss_of(tokens, state, n_head, block_size):
-    """Return the mean over the positions of minus the logarithm of the next token's probability."""
-    n = min(block_size, len(tokens) - 1)
-    logits = logits_of(tokens[:n], state, n_head)
-    return -math.fsum(math.log(probabilities(logits[t])[tokens[t + 1]]) for t in range(n)) / n
 
 def adam(parameters, gradients, num_steps, learning_rate, beta1, beta2, eps_adam):
     """Return the parameters after each of the steps (Kingma & Ba 2015, algorithm 1)."""

@@ -15,39 +15,41 @@ def test_the_documents_are_all_the_lines_of_a_file_in_the_order_of_the_seed():
     random.shuffle(order)
     lines[order[-1]] = "late" * 1000  # letters that only the last document has
     script = load(lines, **QUICK)
-    same = script.docs == [lines[i] for i in order]  # outside of assert, which would print both
-    assert same
+    assert all(doc == lines[i] for doc, i in zip(script.docs, order))
     assert script.printed.startswith("num docs: 50000\nvocab size: 10\n")
 
 def test_a_token_is_the_place_of_a_character_among_all_that_occur():
     alphabet = [chr(code) for code in range(ord("А"), ord("я"))]
-    script = load(["".join(reversed(alphabet)), "aa", "b c"], **QUICK)
-    assert script.uchars == [" ", "a", "b", "c", *alphabet]
-    assert (script.BOS, script.vocab_size) == (len(alphabet) + 4, len(alphabet) + 5)
-    assert script.encode("cba ") == [script.BOS, 3, 2, 1, 0, script.BOS]
+    script = load(["".join(reversed(alphabet)), "aa", "b c", "B"], **QUICK)
+    assert script.uchars == [" ", "B", "a", "b", "c", *alphabet]
+    assert (script.BOS, script.vocab_size) == (len(alphabet) + 5, len(alphabet) + 6)
+    assert script.encode("cba " * 50) == [script.BOS, *[4, 3, 2, 0] * 50, script.BOS]
 
 def test_emma_is_four_letters_between_two_bos(script):
+    """"emma" becomes [26, 4, 12, 12, 0, 26].
+    A token id is only a label: m (12) is not three times e (4)."""
     assert script.encode("emma") == [26, 4, 12, 12, 0, 26]
     assert script.uchars[12] + script.uchars[4] == "me"
-
-def test_a_character_that_no_document_has_is_refused(script):
     with pytest.raises(ValueError, match="'É' is not in list"):
         script.encode("É")
 
 BOM = b"\xef\xbb\xbf"
+FILES = {
+    "Windows": b"anna\r\nbob\r\neve\r\n",
+    "old Macs": b"anna\rbob\reve",
+    "a byte order mark": BOM + b"anna\nbob\neve",
+    "blanks and empty lines": BOM + b"\r\n  anna \r\n\r\nbob\t\r\neve ",
+    "blanks of other scripts": "\u00a0anna\nbob\u3000\n\u2003eve".encode(),
+}
 
-@pytest.mark.parametrize(
-    "content",
-    [b"anna\r\nbob\r\neve\r\n", BOM + b"anna\nbob\neve", BOM + b"\r\n  anna \r\n\r\nbob\t\r\neve "],
-    ids=["Windows", "a byte order mark", "blanks and empty lines"],
-)
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
 def test_line_ends_blanks_and_a_byte_order_mark_are_not_letters(content):
     assert load(content, **QUICK).printed == load(["anna", "bob", "eve"], **QUICK).printed
 
 def test_whatever_stands_within_a_line_is_a_character():
-    docs = ["ἀγάπη", "שרה", "李明", "🐍🙂"]
-    docs += ["no\u2028end", "soft\u00adhyphen", "zero\u200bwidth", "e\u0301 \u00e9", "tab\there", "Ann-Lee"]
+    docs = ["ἀγάπη", "שרה", "李明", "🐍🙂", "an\ufeffna", "no\u2028end", "soft\u00adhyphen", "a.b."]
+    docs += ["zero\u200bwidth", "e\u0301 \u00e9", "tab\there", "Ann-Lee", "nul\0", "twice", "twice"]
     script = load(docs, **QUICK)
     assert sorted(script.docs) == sorted(docs)
-    assert script.uchars == sorted(set("".join(docs)))
-
+    for doc in docs:
+        assert [script.uchars[token_id] for token_id in script.encode(doc)[1:-1]] == list(doc)
