@@ -123,12 +123,12 @@ def test_every_document_has_its_turn_whatever_its_loss_and_then_the_first_again(
 
 def test_one_name_is_learned_by_heart_with_its_beginning_and_end():
     """A special one, `BOS` (beginning of sequence), opens and closes a document, so that its first letter and its end can be guessed."""
-    script = load(["abca"], num_steps=60, learning_rate=0.05, temperature=0.1, n_embd=8, n_head=2)
+    script = load(["abca"] * 60, num_steps=60, learning_rate=0.05, temperature=0.1, n_embd=8, n_head=2)
     assert names_of(script.printed) == ["abca"] * 20
 
 def test_a_learning_rate_that_is_far_too_high_gives_finite_losses():
     for learning_rate in (1.0, 100.0):
-        losses = losses_of(load(["baba", "diku", "me"], num_steps=20, learning_rate=learning_rate).printed)
+        losses = losses_of(load(["baba", "diku", "me"] * 7, num_steps=20, learning_rate=learning_rate).printed)
         assert len(losses) == 20
         assert all(math.isfinite(loss) for loss in losses)
 

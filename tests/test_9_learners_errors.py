@@ -57,7 +57,7 @@ def test_an_input_txt_without_documents_or_in_another_encoding(tmp_path):
         assert (tmp_path / "input.txt").read_bytes() == content
 
 def test_a_slip_is_shown_where_it_is(tmp_path):
-    put_input(tmp_path, ["ab"])
+    put_input(tmp_path, ["ab", "ab"])
     for function, slip, words in (
         ("mlp", "x = x.relu()", "AttributeError: 'list' object has no attribute 'relu'"),
         ("loss_of", "doc.apend(1)", "AttributeError: 'str' object has no attribute 'apend'"),
@@ -68,5 +68,5 @@ def test_a_slip_is_shown_where_it_is(tmp_path):
         assert slip in refused(tmp_path, words, text=text), "the traceback shows the line"
 
 def test_heads_that_do_not_divide_the_width(tmp_path):
-    put_input(tmp_path, ["ab"])
+    put_input(tmp_path, ["ab", "ab"])
     refused(tmp_path, "AssertionError: n_embd must be a multiple of n_head", n_head=3)
