@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run microgpt.py on the fastest Python that can be had here: PyPy, which takes a third of the time.
+# Run microgpt.py on the fastest Python that can be had here: PyPy, which takes a quarter of the time.
 # If it is not installed, uv fetches it into .uv/ in this folder, and if uv is not installed either,
 # pip fetches that into the same place. Nothing else on this machine is touched: to undo it all,
 # delete .uv/.

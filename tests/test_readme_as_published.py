@@ -58,6 +58,11 @@ def test_the_counts_and_the_answers_are_those_of_the_script(script):
     depth = functools.lru_cache(None)(lambda node: 1 + max(map(depth, node._sources), default=0))
     assert f'"emma" is only {depth(script.loss_of("emma"))} nodes deep' in TEXT
 
+def test_a_node_for_each_plus_and_times_computes_the_same():
+    (chain,) = re.findall(r"`(return sum\(.*?)`", TEXT)
+    quick, one = {"num_steps": 2, "n_embd": 4, "n_head": 2}, "return Value(total, (*xs, *ys), y_data + x_data)"
+    assert load(["abc", "cab"], [(one, chain)], **quick).printed == load(["abc", "cab"], **quick).printed
+
 def test_each_change_of_code_that_it_invites_to_runs():
     changes = re.findall(r"^\| .* \| `(.*)` \| `(.*)` \|$", README, re.MULTILINE)
     (added,) = re.findall(r"the same, and below it `(.*)` \|$", README, re.MULTILINE)
