@@ -81,7 +81,7 @@ class Value:
     # goes first (topological order), so each grad is complete before it is passed on.
     def backward(self):  # once per graph: grads add up
         nodes, stack = {self._serial: self}, [self]
-        while stack:  # collect all that have something to pass on
+        while stack:  # collect what has something to pass on
             for source in stack.pop()._sources:
                 if source._sources and source._serial not in nodes:
                     nodes[source._serial] = source
@@ -93,7 +93,7 @@ class Value:
                 source.grad += slope * node.grad
 
 # The dot product of [1, 2] and [3, 4] is 1 * 3 + 2 * 4 = 11. Each number's slope is the
-# number it is multiplied by. One `Value` for all saves time.
+# number it is multiplied by. One `Value` instead of many saves time.
 def dot(xs, ys):  # [n], [n] -> node ([n] is a list of n nodes)
     assert len(xs) == len(ys), f"a dot product of lengths {len(xs)} and {len(ys)}"
     x_data, y_data = [x.data for x in xs], [y.data for y in ys]

@@ -53,7 +53,7 @@ def slope_along(script, doc, rows, way):
 
 def test_gradients_are_slopes_of_the_loss(sized):
     # in each matrix, along a direction in which all its entries move
-    doc, draw = letters(sized, min(sized.block_size, 10)), random.Random(1)
+    doc, draw = letters(sized, min(sized.block_size, 7)), random.Random(1)
     sized.loss_of(doc).backward()
     for name, rows in sized.state_dict.items():
         gradient = [p.grad for p in entries(rows)]
