@@ -2,7 +2,8 @@
 
     python3 tests/held_out.py n_embd=32 n_layer=2 num_steps=20000 learning_rate=0.00125
 
-The settings are those of microgpt.py but for those given here. `--without-positions`: all are the first.
+The settings are those of microgpt.py, but for those given here. With `--without-positions`, every token
+gets the vector of the first position.
 """
 
 import argparse
