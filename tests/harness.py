@@ -85,8 +85,9 @@ def run(folder, text=None, look=None, **settings):
         Path(folder, "look.py").write_text(look, encoding="utf-8")
     command = [sys.executable, "look.py" if look else "microgpt.py"]
     env = {**os.environ, "PYTHONIOENCODING": "utf-8", "no_proxy": "*"}
-    how = {"capture_output": True, "encoding": "utf-8", "timeout": 300}
-    return subprocess.run(command, cwd=folder, env=env, check=False, **how)
+    return subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, encoding="utf-8", timeout=300, check=False
+    )
 
 def losses_of(printed): return [float(x) for x in re.findall(r"step +\d+ / +\d+ \| loss ([^\s]+)", printed)]
 def names_of(printed): return re.findall(r"^sample +\d+: (.*)$", printed, re.MULTILINE)

@@ -15,7 +15,8 @@ def test_the_documents_are_all_the_lines_of_a_file_in_the_order_of_the_seed():
     random.shuffle(order)
     lines[order[-1]] = "late" * 1000  # letters that only the last document has
     script = load(lines, **QUICK)
-    assert all(doc == lines[i] for doc, i in zip(script.docs, order))
+    same = script.docs == [lines[i] for i in order]  # outside of assert, which would print both
+    assert same
     assert script.printed.startswith("num docs: 50000\nvocab size: 10\n")
 
 def test_a_token_is_the_place_of_a_character_among_all_that_occur():

@@ -25,8 +25,7 @@ def test_each_parameter_is_the_next_draw_of_a_normal_distribution(size):
     for layer in range(size["n_layer"]):
         shapes |= {f"layer{layer}.attn_{name}": (width, width) for name in ("wq", "wk", "wv", "wo")}
         shapes |= {f"layer{layer}.mlp_fc1": (4 * width, width), f"layer{layer}.mlp_fc2": (width, 4 * width)}
-    drawn = [(name, (len(rows), len(rows[0]))) for name, rows in script.state_dict.items()]
-    assert drawn == [*shapes.items()]
+    assert [(name, (len(rows), len(rows[0]))) for name, rows in script.state_dict.items()] == [*shapes.items()]
     assert script.params == [p for rows in script.state_dict.values() for p in entries(rows)]
 
 def test_gpt_computes_what_the_papers_say_over_the_whole_context(sized):
@@ -48,18 +47,22 @@ def slope_along(script, doc, rows, way):
         return script.loss_of(doc).data
 
     (slope,) = numeric_gradient(loss, [0.0])
-    loss(0.0)
+    for p, x in zip(entries(rows), before):
+        p.data = x
     return slope
 
 def test_gradients_are_slopes_of_the_loss(sized):
-    # in each matrix, along a direction in which all its entries move
-    doc, draw = letters(sized, min(sized.block_size, 7)), random.Random(1)
-    sized.loss_of(doc).backward()
-    for name, rows in sized.state_dict.items():
-        gradient = [p.grad for p in entries(rows)]
-        way = [draw.choice([-1, 1]) * draw.uniform(1, 2) for _ in gradient]
-        slope = math.fsum(map(math.prod, zip(gradient, way)))
-        assert slope == pytest.approx(slope_along(sized, doc, rows, way), rel=1e-5, abs=1e-8), name
+    # along a direction in which all entries move: of each matrix, and of all over more than the whole context
+    draw, every = random.Random(1), {"all": [sized.params]}
+    for doc, moving in ((letters(sized, 7), sized.state_dict), (letters(sized, sized.block_size + 3), every)):
+        for p in sized.params:
+            p.grad = 0.0
+        sized.loss_of(doc).backward()
+        for name, rows in moving.items():
+            gradient = [p.grad for p in entries(rows)]
+            way = [draw.choice([-1, 1]) * draw.uniform(1, 2) for _ in gradient]
+            slope = math.fsum(map(math.prod, zip(gradient, way)))
+            assert slope == pytest.approx(slope_along(sized, doc, rows, way), rel=1e-5, abs=1e-8), name
 
 def test_softmax_gives_probabilities_that_depend_on_differences_only(script):
     """Softmax turns scores into probabilities: exp makes them positive, and dividing by their total makes them sum to 1. [2, 1, 0] becomes [0.67, 0.24, 0.09].

@@ -129,18 +129,15 @@ def test_one_name_is_learned_by_heart_with_its_beginning_and_end():
 def test_a_learning_rate_that_is_far_too_high_gives_finite_losses():
     for learning_rate in (1.0, 100.0):
         losses = losses_of(load(["baba", "diku", "me"] * 7, num_steps=20, learning_rate=learning_rate).printed)
-        assert len(losses) == 20
-        assert all(math.isfinite(loss) for loss in losses)
+        assert len(losses) == 20 and all(math.isfinite(loss) for loss in losses)
 
 @pytest.fixture
 def draws(monkeypatch):
     """Let a model draw these tokens, and then no others; collect what it would have drawn by."""
     def drawing(tokens):
         collected, drawn = [], iter(tokens)
-        draw_by = lambda *by: collected.append(by) or [next(drawn)]
-        monkeypatch.setattr(random, "choices", draw_by)
+        monkeypatch.setattr(random, "choices", lambda *by: collected.append(by) or [next(drawn)])
         return collected
-
     return drawing
 
 def test_each_token_is_drawn_by_the_probabilities_after_all_before_it_to_the_end_of_the_context(sized, draws):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from harness import PUBLISHED, ROOT, turned
+from harness import ROOT, turned
 from held_out import pair_loss, split
 
 def test_what_is_measured_on_was_not_trained_on():
@@ -22,8 +22,7 @@ def test_the_settings_are_those_of_the_file_but_for_those_of_the_command(tmp_pat
     shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "README.md", tmp_path)
     (tmp_path / "input.txt").write_text("ab\n" * 2600)
-    edited = {**PUBLISHED, "n_layer": 0, "num_steps": 2, "temperature": 0.9}
-    (tmp_path / "microgpt.py").write_text(turned(edited), encoding="utf-8")
+    (tmp_path / "microgpt.py").write_text(turned({"n_layer": 0, "num_steps": 2, "temperature": 0.9}), "utf-8")
 
     def tried(*words):
         command = [sys.executable, "tests/held_out.py", *words]
@@ -31,7 +30,7 @@ def test_the_settings_are_those_of_the_file_but_for_those_of_the_command(tmp_pat
 
     done = tried("n_embd = 1", "--without-positions", "num_steps=1", "n_head=1")
     assert "settings: n_layer=0 n_embd=1 block_size=16 n_head=1 num_steps=1 learning_rate=0.01 " in done.stdout
-    assert "parameters: 22\n" in done.stdout
+    assert " temperature=0.9\n" in done.stdout and "parameters: 22\n" in done.stdout
     assert "step    1 /    1" in done.stderr, "it shows that it works"
     for slip in ("n_heads=1", "n_head=four", "n_head"):
         assert f"invalid setting value: '{slip}'" in tried(slip).stderr
